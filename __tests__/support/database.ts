@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { Mongoose } from 'mongoose';
+
+/** The server's connection string for a database that no other test file uses. */
+export function testUri(database = databaseName()): string {
+  const uri = process.env['TEST_MONGODB_URI'];
+  if (uri === undefined) throw new Error('The embedded MongoDB is not running: run the tests by jest');
+  const url = new URL(uri);
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+function databaseName(): string {
+  const file = path.basename(expect.getState().testPath ?? 'test', '.test.ts');
+  return `${file.replace(/[^a-z0-9]+/gi, '_')}_${randomUUID().slice(0, 8)}`;
+}
+
+/** A Mongoose of the test file's own, connected to a database of its own; both go after the tests. */
+export function useDatabase(): Mongoose {
+  const mongoose = new Mongoose();
+  mongoose.set('autoIndex', false);
+  beforeAll(async () => {
+    await mongoose.connect(testUri());
+  });
+  afterAll(async () => {
+    await mongoose.connection.dropDatabase();
+    await mongoose.disconnect();
+  });
+  return mongoose;
+}

@@ -1,0 +1,30 @@
+import { MongoMemoryReplSet } from 'mongodb-memory-server';
+import { findMongod } from './find-mongod';
+
+export interface EmbeddedMongoDB {
+  /** A connection string without a database name. */
+  uri: string;
+  version: string;
+  /** Ends the server and removes its data. */
+  stop: () => Promise<void>;
+}
+
+/**
+ * Starts a real MongoDB as a replica set of one member (transactions need a replica set) on a free
+ * port of the loopback interface, with its data in a temporary directory.
+ */
+export async function startEmbeddedMongoDB(): Promise<EmbeddedMongoDB> {
+  const mongod = await findMongod();
+  const server = await MongoMemoryReplSet.create({
+    binary: { systemBinary: mongod.path, version: mongod.version },
+    // mongodb-memory-server's default for servers before 7 has no transactions.
+    replSet: { count: 1, storageEngine: 'wiredTiger' },
+  });
+  return {
+    uri: server.getUri(),
+    version: mongod.version,
+    stop: async () => {
+      await server.stop({ doCleanup: true, force: true });
+    },
+  };
+}

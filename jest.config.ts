@@ -1,0 +1,22 @@
+import type { Config } from 'jest';
+
+/** The whole suite runs once on each supported major of Mongoose; both share one server. */
+const onMongoose = (displayName: string, packageName: string): NonNullable<Config['projects']>[number] => ({
+  displayName,
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
+  transform: { '\\.ts$': 'ts-jest' },
+  moduleNameMapper: {
+    '^mongoose-unique-guard$': '<rootDir>/lib/index.ts',
+    '^mongoose$': `<rootDir>/node_modules/${packageName}`,
+  },
+  globalSetup: '<rootDir>/__tests__/support/global-setup.ts',
+  globalTeardown: '<rootDir>/__tests__/support/global-teardown.ts',
+});
+
+const config: Config = {
+  testTimeout: 30_000,
+  projects: [onMongoose('mongoose 9', 'mongoose'), onMongoose('mongoose 8', 'mongoose-8')],
+};
+
+export default config;
