@@ -16,5 +16,8 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
     },
   },
-  { files: ['jest.config.ts', '__tests__/support/global-*.ts'], rules: { 'import-x/no-default-export': 'off' } },
+  {
+    files: ['jest.config.ts', '__tests__/support/global-*.ts'],
+    rules: { 'import-x/no-default-export': 'off' },
+  },
 );

@@ -1,7 +1,10 @@
 import type { Config } from 'jest';
 
 /** The whole suite runs once on each supported major of Mongoose; both share one server. */
-const onMongoose = (displayName: string, packageName: string): NonNullable<Config['projects']>[number] => ({
+const onMongoose = (
+  displayName: string,
+  packageName: string,
+): NonNullable<Config['projects']>[number] => ({
   displayName,
   testEnvironment: 'node',
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],

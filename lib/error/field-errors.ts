@@ -1,0 +1,111 @@
+/** Stage 3: meets the schema. Which index was violated, on which paths, and what was written there. */
+import type { UniqueIndex } from '../schema/unique-index';
+import type { DuplicateKey } from './duplicate-key';
+import { findWrittenValues, isPathUpdated, type Write, type WrittenValue } from './written-value';
+
+export interface ViolatedIndex {
+  name: string | undefined;
+  keyPattern: Record<string, unknown>;
+  isCollated: boolean;
+}
+
+/** One path of the violated index, with the element's place where it lies in an array. */
+export interface FieldError {
+  /** The path as the index declares it. */
+  indexPath: string;
+  path: string;
+  value: unknown;
+}
+
+/**
+ * The violated index: by the server's keyPattern, else by its name among the declared ones. Never a
+ * guess: undefined where neither tells it.
+ */
+export function findViolatedIndex(
+  key: DuplicateKey,
+  indexes: UniqueIndex[],
+): ViolatedIndex | undefined {
+  const { keyPattern, indexName: name } = key;
+  const named = indexes.find((index) => index.name === name);
+  if (keyPattern === undefined) return named && toViolated(named);
+  const declared =
+    named && isSamePattern(named.keyPattern, keyPattern)
+      ? named
+      : indexes.find((index) => isSamePattern(index.keyPattern, keyPattern));
+  return {
+    name: name ?? declared?.name,
+    keyPattern,
+    isCollated: declared?.collation !== undefined,
+  };
+}
+
+function toViolated({ name, keyPattern, collation }: UniqueIndex): ViolatedIndex {
+  return { name, keyPattern, isCollated: collation !== undefined };
+}
+
+function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+  const ofB = Object.entries(b);
+  const ofA = Object.entries(a);
+  return (
+    ofA.length === ofB.length &&
+    ofA.every(([path, direction], at) => {
+      const other = ofB[at];
+      return other?.[0] === path && Number(other[1]) === Number(direction);
+    })
+  );
+}
+
+/** Says whether two values are one in an index, whatever class each side holds them in. */
+export type IsSameValue = (a: unknown, b: unknown) => boolean;
+
+/** One entry for each path of the index; a value that nothing tells is undefined, never a guess. */
+export function findFieldErrors(
+  index: ViolatedIndex,
+  key: DuplicateKey,
+  write: Write,
+  isSameValue: IsSameValue,
+): FieldError[] {
+  const indexPaths = Object.keys(index.keyPattern);
+  // If the update changes any indexed path of a document that exists, nobody knows whether the
+  // upsert inserted; if it changes none, only an insert can have clashed.
+  const mayHaveUpdated = indexPaths.some((indexPath) => isPathUpdated(write, indexPath));
+  return indexPaths.map((indexPath) => {
+    const written = findWrittenValues(write, indexPath);
+    const told = key.keyValue.get(indexPath);
+    if (told !== undefined && !(index.isCollated && typeof told === 'string')) {
+      const match = written.find(({ value }) => isSameValue(value, told));
+      return { indexPath, path: match?.path ?? indexPath, value: match ? match.value : told };
+    }
+    const certain = written.filter(({ isInsertOnly }) => !(isInsertOnly && mayHaveUpdated));
+    const chosen = chooseOne(certain, indexPaths, key.keyText);
+    return { indexPath, path: chosen?.path ?? indexPath, value: chosen?.value };
+  });
+}
+
+function chooseOne(
+  written: WrittenValue[],
+  indexPaths: string[],
+  keyText: string | undefined,
+): WrittenValue | undefined {
+  if (written.length <= 1) return written[0];
+  const [indexPath, ...others] = indexPaths;
+  if (indexPath === undefined || others.length > 0) return undefined;
+  // Of several elements the text can confirm one. It is compared whole, never taken apart.
+  return written.find(({ value }) => keyText === `{ ${indexPath}: ${toKeyText(value)} }`);
+}
+
+/** How the server prints a value, for the types whose print cannot be mistaken. */
+function toKeyText(value: unknown): string | undefined {
+  if (typeof value === 'string') return `"${value}"`;
+  if (typeof value === 'boolean' || value === null || Number.isInteger(value)) return String(value);
+  return isObjectId(value) ? `ObjectId('${value.toHexString()}')` : undefined;
+}
+
+function isObjectId(value: unknown): value is { toHexString(): string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    '_bsontype' in value &&
+    value._bsontype === 'ObjectId'
+  );
+}

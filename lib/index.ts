@@ -1,0 +1,14 @@
+export { uniqueGuard } from './unique-guard';
+export { isDuplicateKeyError } from './error/duplicate-key-error';
+export { isUniqueValidationError } from './error/validation-error';
+export { toValidationError } from './error/to-validation-error';
+
+export type { UniqueValidationError, UniqueValidatorError } from './error/validation-error';
+export type {
+  AnyModel,
+  AnySchema,
+  MessageContext,
+  UniqueGuardOptions,
+  UniqueIndexOptions,
+  UniqueMessage,
+} from './options';

@@ -1,0 +1,133 @@
+import type { Model, Schema } from 'mongoose';
+
+// Mongoose's own types for "some model" and "some schema" need `any` in each parameter: the types
+// of documents, methods and statics stand in places that are neither co- nor contravariant.
+/* eslint-disable @typescript-eslint/no-explicit-any */
+/** Any Mongoose model. */
+export type AnyModel = Model<any, any, any, any, any>;
+/** Any Mongoose schema. */
+export type AnySchema = Schema<any, any, any, any, any, any>;
+/* eslint-enable @typescript-eslint/no-explicit-any */
+
+/** What a message function is given. */
+export interface MessageContext {
+  /** The path that the message stands beside, such as `email` or `contacts.1.email`. */
+  path: string;
+  /** All paths of the violated index, in its order. */
+  paths: string[];
+  /** What the user wrote there, cast; undefined where nothing tells it. */
+  value: unknown;
+  /** `unique`, or what `options.kind` says. */
+  kind: string;
+  /** The name of the violated index, where the server tells it. */
+  index: string | undefined;
+  keyPattern: Record<string, unknown>;
+  model: AnyModel;
+}
+
+/**
+ * A text with placeholders, each filled once, or a function that returns the text:
+ * `{PATH}` the path, `{PATHS}` all paths of the index, `{VALUE}` what the user wrote, `{KIND}` the
+ * kind, `{INDEX}` the index name.
+ */
+export type UniqueMessage = string | ((context: MessageContext) => string);
+
+/** How the violations of one index are reported. */
+export interface UniqueIndexOptions {
+  /** Default: `options.message`. */
+  message?: UniqueMessage;
+  /** Default: `options.kind`. */
+  kind?: string;
+  /** Puts the error of a compound index on this path alone. Default: one error on each of its paths. */
+  path?: string;
+}
+
+/** Options of `schema.plugin(uniqueGuard, options)`. */
+export interface UniqueGuardOptions {
+  /**
+   * The message of every violation whose path or index has none of its own. Default:
+   * `mongoose.Error.messages.general.unique` where an app has set it, else
+   * ``Path `{PATH}` must be unique.``, for a compound index
+   * ``Paths `a`, `b` must be unique together.``
+   */
+  message?: UniqueMessage;
+  /** The `kind` of the errors. Default: `'unique'`. */
+  kind?: string;
+  /** Options for single indexes, by index name (`email_1`, unless the schema names it). */
+  indexes?: Record<string, UniqueIndexOptions>;
+  /** Mongoose's own option of `schema.plugin()`: apply a plugin once. Default: `false`. */
+  deduplicate?: boolean;
+}
+
+/** Marks the plugin's function, so that its options are found among a schema's plugins. */
+export const PLUGIN = Symbol.for('mongoose-unique-guard');
+
+/**
+ * The options that the plugin was applied with, from the schema's own list of plugins: clones and
+ * discriminators carry that list along. The first entry wins: a schema's own comes before a global one.
+ */
+export function findOptions(schema: AnySchema): UniqueGuardOptions {
+  const plugins = (schema as unknown as { plugins: { fn: object; opts?: UniqueGuardOptions }[] })
+    .plugins;
+  return plugins.find(({ fn }) => PLUGIN in fn)?.opts ?? {};
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isMessage = (value: unknown): boolean => isText(value) || typeof value === 'function';
+const isPlainObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+type Rules = Record<string, [check: (value: unknown) => boolean, allowed: string]>;
+
+const INDEX_RULES: Rules = {
+  message: [isMessage, 'a text or a function that returns one'],
+  kind: [isText, 'a text'],
+  path: [isText, 'the path that shows the error'],
+};
+
+const RULES: Rules = {
+  message: [isMessage, 'a text or a function that returns one'],
+  kind: [isText, 'a text'],
+  indexes: [isPlainObject, 'an object by index name, such as { email_1: { message: "Taken" } }'],
+  deduplicate: [(value) => typeof value === 'boolean', 'true or false'],
+};
+
+/** Throws a TypeError that names the option, what was given and what is allowed. */
+export function checkOptions(options: unknown): void {
+  checkObject('options', options, RULES);
+  const { indexes } = (options ?? {}) as UniqueGuardOptions;
+  for (const [name, indexOptions] of Object.entries(indexes ?? {})) {
+    checkObject(`options.indexes[${show(name)}]`, indexOptions, INDEX_RULES);
+  }
+}
+
+function checkObject(what: string, given: unknown, rules: Rules): void {
+  if (given === undefined && rules === RULES) return;
+  const allowed = Object.keys(rules).join(', ');
+  if (!isPlainObject(given)) {
+    throw new TypeError(
+      `uniqueGuard: ${what} is ${show(given)}; it must be an object with any of ${allowed}.`,
+    );
+  }
+  for (const [name, value] of Object.entries(given as object)) {
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (rule === undefined) {
+      throw new TypeError(`uniqueGuard: ${what} has no ${show(name)}; allowed are ${allowed}.`);
+    }
+    const [check, kind] = rule;
+    if (value !== undefined && !check(value)) {
+      throw new TypeError(`uniqueGuard: ${what}.${name} is ${show(value)}; it must be ${kind}.`);
+    }
+  }
+}
+
+/** A value as an error message shows it: short, and never another error. */
+export function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  try {
+    const text = value === undefined ? 'undefined' : JSON.stringify(value);
+    return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}

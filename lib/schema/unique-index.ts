@@ -1,0 +1,52 @@
+/** The unique indexes that a model's schema declares, its discriminators' included. */
+import type { AnyModel, AnySchema } from '../options';
+
+export interface UniqueIndex {
+  name: string;
+  keyPattern: Record<string, unknown>;
+  collation?: Record<string, unknown>;
+  partialFilterExpression?: Record<string, unknown>;
+  sparse?: boolean;
+}
+
+const ID_INDEX: UniqueIndex = { name: '_id_', keyPattern: { _id: 1 } };
+
+const cache = new WeakMap<AnySchema, UniqueIndex[]>();
+
+/**
+ * Read on the first use and then kept: plugins may be applied before the indexes are declared, and
+ * to read them takes longer than all the rest of a conversion. `_id` comes first.
+ */
+export function findUniqueIndexes(model: AnyModel): UniqueIndex[] {
+  const indexes = [ID_INDEX];
+  for (const schema of schemasOf(model)) {
+    let own = cache.get(schema);
+    if (own === undefined) cache.set(schema, (own = readUniqueIndexes(schema)));
+    indexes.push(...own);
+  }
+  return indexes;
+}
+
+/** The model's own schema and those of the models that discriminate it: all write to one collection. */
+export function schemasOf(model: AnyModel): AnySchema[] {
+  return [model, ...Object.values(model.discriminators ?? {})].map(({ schema }) => schema);
+}
+
+function readUniqueIndexes(schema: AnySchema): UniqueIndex[] {
+  return schema.indexes().flatMap(([keyPattern, options]) => {
+    if (options.unique !== true && !Array.isArray(options.unique)) return [];
+    const { name, collation, partialFilterExpression, sparse } = options;
+    return {
+      name: name ?? defaultName(keyPattern),
+      keyPattern,
+      ...(collation && { collation: { ...collation } }),
+      ...(partialFilterExpression && { partialFilterExpression: { ...partialFilterExpression } }),
+      ...(sparse && { sparse }),
+    };
+  });
+}
+
+/** The driver's own way to name an index, `email_1_tenant_-1`. */
+function defaultName(keyPattern: object): string {
+  return Object.entries(keyPattern).flat().join('_');
+}

@@ -1,0 +1,21 @@
+import { attachHooks } from './hooks';
+import { checkOptions, PLUGIN, type AnySchema, type UniqueGuardOptions } from './options';
+
+/**
+ * The plugin: a write that violates a unique index rejects with Mongoose's own ValidationError,
+ * with an error on each path of that index. A write that succeeds costs nothing more.
+ *
+ * @param schema the schema; also by `mongoose.plugin(uniqueGuard)` for all
+ * @param options see {@link UniqueGuardOptions}
+ * @throws TypeError at once where an option is wrong
+ *
+ * @example
+ * const userSchema = new Schema({ email: { type: String, unique: true } });
+ * userSchema.plugin(uniqueGuard);
+ */
+export function uniqueGuard(schema: AnySchema, options?: UniqueGuardOptions): void {
+  checkOptions(options);
+  attachHooks(schema);
+}
+
+Object.defineProperty(uniqueGuard, PLUGIN, { value: true });
