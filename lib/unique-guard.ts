@@ -1,4 +1,5 @@
 import { attachHooks } from './hooks';
+import { saveOrUpsert } from './statics/save-or-upsert';
 import { checkOptions, PLUGIN, type AnySchema, type UniqueGuardOptions } from './options';
 
 /**
@@ -16,6 +17,13 @@ import { checkOptions, PLUGIN, type AnySchema, type UniqueGuardOptions } from '.
 export function uniqueGuard(schema: AnySchema, options?: UniqueGuardOptions): void {
   checkOptions(options);
   attachHooks(schema);
+  attachStatics(schema);
+}
+
+/** A static that the schema has already stays: the user's own, or ours of an earlier application. */
+function attachStatics(schema: AnySchema): void {
+  const statics = schema.statics as Record<string, unknown>;
+  statics['saveOrUpsert'] ??= saveOrUpsert;
 }
 
 Object.defineProperty(uniqueGuard, PLUGIN, { value: true });

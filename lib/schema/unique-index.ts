@@ -27,9 +27,14 @@ export function findUniqueIndexes(model: AnyModel): UniqueIndex[] {
   return indexes;
 }
 
-/** The model's own schema and those of the models that discriminate it: all write to one collection. */
+/**
+ * The schemas of all models that write to the model's collection and whose indexes it can violate:
+ * its own, the base model's where it is a discriminator, and those of its discriminators.
+ */
 export function schemasOf(model: AnyModel): AnySchema[] {
-  return [model, ...Object.values(model.discriminators ?? {})].map(({ schema }) => schema);
+  const base = model.baseModelName === undefined ? undefined : model.db.models[model.baseModelName];
+  const models = [model, ...(base ? [base] : []), ...Object.values(model.discriminators ?? {})];
+  return models.map(({ schema }) => schema);
 }
 
 function readUniqueIndexes(schema: AnySchema): UniqueIndex[] {

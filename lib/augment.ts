@@ -1,0 +1,86 @@
+import type { Document, HydratedDocument, Types } from 'mongoose';
+import type { AnyModel } from './options';
+import type { SaveOrUpsertOptions } from './statics/save-or-upsert';
+
+/** The raw document type of a model. By castObject: with statics merged in, Model<infer R> is `any`. */
+export type RawDocumentOf<M> = M extends {
+  // The shape of Mongoose's own declaration.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  castObject(obj: any, options?: any): infer R;
+}
+  ? R
+  : never;
+
+/** The hydrated document type of a model, with its methods and virtuals. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- any constructor, as InstanceType has it.
+export type HydratedDocumentOf<M> = M extends abstract new (...args: any) => infer D
+  ? D
+  : HydratedDocument<RawDocumentOf<M>>;
+
+/** What may be written where `T` is read: Mongoose casts texts to ids and dates. */
+type Castable<T> = T extends Types.ObjectId
+  ? T | string
+  : T extends Date
+    ? T | string | number
+    : T extends Document | Map<unknown, unknown> | Buffer | bigint
+      ? T
+      : T extends (infer U)[]
+        ? Castable<U>[]
+        : T extends object
+          ? { [K in keyof T]?: Castable<T[K]> | null }
+          : T;
+
+/** The input of saveOrUpsert: any of the schema's paths. */
+export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
+  _id?: unknown;
+};
+
+type Lean = true | { virtuals?: boolean | string[] };
+
+/** The statics that the plugin adds to a model. */
+export interface UniqueGuardStatics {
+  /**
+   * Creates the document, or updates the one that is there: one atomic upsert on a unique index, safe
+   * when many call it at once.
+   *
+   * The input is cast and validated as a document; then the schema's own `pre('save')` middleware runs
+   * on it, so that an upsert never stores what a save would have hashed. Middleware that reads `isNew`
+   * runs twice, for what it did for a new document must not reach one that exists. `post('save')` does
+   * not run: `created` tells what to do. The query's `findOneAndUpdate` middleware runs.
+   *
+   * Written always: the given paths, what middleware changed, `updatedAt`. Only on insert: defaults,
+   * `createdAt`, immutable paths, `_id`.
+   *
+   * One round trip. When another write takes the key in between it runs again, up to 5 times with a
+   * short random wait, never in a transaction.
+   *
+   * @param input the paths to write
+   * @param options see {@link SaveOrUpsertOptions}
+   * @returns the document after the write, and whether it was created
+   * @throws ValidationError where the input is invalid (nothing was sent) or another unique index
+   *   refused it (the document that has the key is untouched)
+   * @throws TypeError where the conflict target is not clear, or the input has no value for it
+   *
+   * @example
+   * const { doc, created } = await User.saveOrUpsert({ email, name });
+   * response.status(created ? 201 : 200).json(doc);
+   */
+  saveOrUpsert<M extends AnyModel>(
+    this: M,
+    input: SaveInput<RawDocumentOf<M>>,
+    options: SaveOrUpsertOptions & { lean: Lean },
+  ): Promise<{ doc: RawDocumentOf<M> & { _id: unknown }; created: boolean }>;
+  saveOrUpsert<M extends AnyModel>(
+    this: M,
+    input: SaveInput<RawDocumentOf<M>>,
+    options?: SaveOrUpsertOptions & { lean?: false },
+  ): Promise<{ doc: HydratedDocumentOf<M>; created: boolean }>;
+}
+
+// The plugin cannot change the type of the schema it is given, so the statics show on every model,
+// on those without the plugin too.
+declare module 'mongoose' {
+  // A merged interface repeats the name of the parameter.
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-empty-object-type
+  interface Model<TRawDocType> extends UniqueGuardStatics {}
+}

@@ -1,0 +1,100 @@
+/** Which unique index says whether a document is there already. */
+import { show, type AnyModel } from '../options';
+import { findUniqueIndexes, schemasOf, type UniqueIndex } from './unique-index';
+
+/** A path, a list of paths in any order, or the name of a unique index. */
+export type ConflictTarget = string | readonly string[];
+
+/**
+ * The unique index that `conflictTarget` names.
+ *
+ * @throws TypeError where it names none, several, or one that cannot tell a document by equality
+ */
+export function findNamedTarget(model: AnyModel, conflictTarget: ConflictTarget): UniqueIndex {
+  const paths = typeof conflictTarget === 'string' ? [conflictTarget] : [...conflictTarget];
+  const indexes = distinctIndexes(model);
+  const onPaths = indexes.filter((index) => hasPaths(index, paths));
+  const named = indexes.filter(({ name }) => name === conflictTarget);
+  const found = onPaths.length > 0 ? onPaths : named;
+  const usable = found.filter((index) => findObstacle(model, index) === undefined);
+  const [index, ...others] = usable;
+  if (index === undefined) {
+    const reason = found[0] === undefined ? 'is no unique index' : findObstacle(model, found[0]);
+    throw new TypeError(
+      `saveOrUpsert: conflictTarget ${show(conflictTarget)} ${String(reason)}. ` +
+        `${model.modelName} can be found by ${list(indexes.filter((one) => !findObstacle(model, one)))}.`,
+    );
+  }
+  if (others.length > 0) {
+    throw new TypeError(
+      `saveOrUpsert: conflictTarget ${show(conflictTarget)} fits ${list(usable)}; ` +
+        'pass the name of one of them.',
+    );
+  }
+  return index;
+}
+
+/**
+ * The only unique index, `_id` aside, whose paths are all given.
+ *
+ * @throws TypeError where there is none, or where there are several
+ */
+export function findGivenTarget(model: AnyModel, isGiven: (path: string) => boolean): UniqueIndex {
+  const indexes = distinctIndexes(model).filter(
+    (index) => index.name !== '_id_' && findObstacle(model, index) === undefined,
+  );
+  const given = indexes.filter(({ keyPattern }) => Object.keys(keyPattern).every(isGiven));
+  const [index, ...others] = given;
+  if (index !== undefined && others.length === 0) return index;
+  const problem =
+    index === undefined
+      ? 'the input gives all paths of no unique index'
+      : `the input gives all paths of ${list(given)}`;
+  const choose = indexes.length > 0 ? list(indexes) : 'none, so declare one';
+  throw new TypeError(
+    `saveOrUpsert: ${problem}, so it is not clear which document is meant. ` +
+      `Pass conflictTarget; the unique indexes of ${model.modelName} are ${choose}.`,
+  );
+}
+
+/** Discriminators repeat the indexes that their base declares on its paths. */
+function distinctIndexes(model: AnyModel): UniqueIndex[] {
+  const byName = new Map<string, UniqueIndex>();
+  for (const index of findUniqueIndexes(model)) {
+    if (!byName.has(index.name)) byName.set(index.name, index);
+  }
+  return [...byName.values()];
+}
+
+function hasPaths({ keyPattern }: UniqueIndex, paths: string[]): boolean {
+  const ofIndex = Object.keys(keyPattern);
+  return ofIndex.length === new Set(paths).size && ofIndex.every((path) => paths.includes(path));
+}
+
+/** Why equality on the index's paths would not find the one document that clashes. */
+function findObstacle(model: AnyModel, index: UniqueIndex): string | undefined {
+  if (index.partialFilterExpression !== undefined) {
+    return 'is a partial index: a document outside its filter may hold the same key';
+  }
+  const array = Object.keys(index.keyPattern).find((path) => isInArray(model, path));
+  return array === undefined
+    ? undefined
+    : `is an index on the array \`${array}\`: several documents may hold parts of it`;
+}
+
+function isInArray(model: AnyModel, path: string): boolean {
+  const segments = path.split('.');
+  return segments.some((_, end) => {
+    const prefix = segments.slice(0, end + 1).join('.');
+    return schemasOf(model).some((schema) => {
+      const type = schema.path(prefix) as { instance: string } | undefined;
+      return type?.instance === 'Array';
+    });
+  });
+}
+
+function list(indexes: UniqueIndex[]): string {
+  return indexes
+    .map(({ name, keyPattern }) => `${show(name)} (${Object.keys(keyPattern).join(', ')})`)
+    .join(' and ');
+}
