@@ -227,7 +227,8 @@ async function compile(kind: IndexCase, plugin: boolean): Promise<AnyModel> {
   const model = mongoose.model(name, schema) as unknown as AnyModel;
   await model.createCollection();
   await model.ensureIndexes();
-  if (kind.databaseIndex) await model.collection.createIndex(kind.databaseIndex, { unique: true });
+  if (kind.databaseIndex)
+    await model.collection.createIndexes([{ key: kind.databaseIndex, unique: true }]);
   return model;
 }
 

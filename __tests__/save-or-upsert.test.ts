@@ -2,20 +2,12 @@ import { createHash } from 'node:crypto';
 import { mongooseLeanVirtuals } from 'mongoose-lean-virtuals';
 import { Schema, Types } from 'mongoose';
 import { uniqueGuard, isDuplicateKeyError } from 'mongoose-unique-guard';
+import { modelFactory } from './support/compile';
 import { testUri, useDatabase } from './support/database';
 import { rejection, type AnyModel, type Doc } from './support/writes';
 
 const mongoose = useDatabase();
-let count = 0;
-
-async function compile(schema: Schema): Promise<AnyModel> {
-  schema.plugin(uniqueGuard);
-  count += 1;
-  const model = mongoose.model(`Upsert${String(count)}`, schema) as unknown as AnyModel;
-  await model.createCollection();
-  await model.ensureIndexes();
-  return model;
-}
+const compile = modelFactory(mongoose);
 
 const stored = (model: AnyModel) => model.collection.find().sort({ _id: 1 }).toArray();
 const hash = (text: unknown) => createHash('sha256').update(String(text)).digest('hex');

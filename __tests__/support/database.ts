@@ -21,12 +21,26 @@ function databaseName(): string {
 export function useDatabase(): Mongoose {
   const mongoose = new Mongoose();
   mongoose.set('autoIndex', false);
-  beforeAll(async () => {
-    await mongoose.connect(testUri());
-  });
-  afterAll(async () => {
-    await mongoose.connection.dropDatabase();
-    await mongoose.disconnect();
-  });
+  beforeAll(() => mongoose.connect(testUri()));
+  afterAll(() => dropAndDisconnect(mongoose));
   return mongoose;
+}
+
+/** Runs a test with one more Mongoose, connected to one more database; both go whatever happens. */
+export async function withMongoose<
+  M extends Pick<Mongoose, 'connect' | 'connection' | 'disconnect'>,
+>(mongoose: M, test: (mongoose: M) => Promise<void>): Promise<void> {
+  await mongoose.connect(testUri());
+  try {
+    await test(mongoose);
+  } finally {
+    await dropAndDisconnect(mongoose);
+  }
+}
+
+async function dropAndDisconnect(
+  mongoose: Pick<Mongoose, 'connection' | 'disconnect'>,
+): Promise<void> {
+  await mongoose.connection.dropDatabase();
+  await mongoose.disconnect();
 }

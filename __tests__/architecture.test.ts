@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+const lib = path.resolve(__dirname, '../lib');
+
+const files = readdirSync(lib, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.split(path.sep).join('/'));
+
+const source = (file: string) => readFileSync(path.join(lib, file), 'utf8');
+
+/** The imports of a file that stay when it is compiled, and those for types. */
+function importsOf(file: string): { from: string; isType: boolean }[] {
+  const statements = source(file).matchAll(/^(?:import|export) (type )?[^;]*?from '([^']+)';/gm);
+  return [...statements].map(([, isType, from]) => ({
+    isType: isType !== undefined,
+    from: from ?? '',
+  }));
+}
+
+/** From the entry down: a file imports only what stands below it. */
+const ORDER = [
+  /^index$/,
+  /^unique-guard$/,
+  /^hooks$/,
+  /^augment$/,
+  /^statics\/save-or-upsert$/,
+  /^statics\/upsert-query$/,
+  /^statics\/(save-middleware|upsert-update)$/,
+  /^schema\/conflict-target$/,
+  /^error\/to-validation-error$/,
+  /^error\/bulk$/,
+  /^error\/convert-duplicate$/,
+  /^error\/(message|validation-error)$/,
+  /^error\/field-errors$/,
+  /^error\/(duplicate-key|written-value)$/,
+  /^error\/duplicate-key-error$/,
+  /^schema\/unique-index$/,
+  /^options$/,
+];
+const rank = (file: string) =>
+  ORDER.findIndex((pattern) => pattern.test(file.replace(/\.ts$/, '')));
+
+it.each(files)('%s imports only what stands below it, so there is no cycle', (file) => {
+  expect(rank(file)).toBeGreaterThanOrEqual(0);
+  for (const { from } of importsOf(file).filter((one) => one.from.startsWith('.'))) {
+    const imported = path.posix.join(path.posix.dirname(file), from);
+    expect(rank(imported)).toBeGreaterThan(rank(file));
+  }
+});
+
+it.each(files)(
+  '%s imports mongoose as types only, so the package has no copy of its own',
+  (file) => {
+    const atRunTime = importsOf(file).filter(
+      ({ isType, from }) => !isType && !from.startsWith('.'),
+    );
+    expect(atRunTime.map(({ from }) => from).filter((from) => !from.startsWith('node:'))).toEqual(
+      [],
+    );
+  },
+);
+
+it("only validation-error.ts touches Mongoose's error classes", () => {
+  const touching = files.filter((file) => /\.Error\.Valid|new ValidationError/.test(source(file)));
+  expect(touching).toEqual(['error/validation-error.ts']);
+});
