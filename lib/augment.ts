@@ -1,6 +1,6 @@
 import type { Document, HydratedDocument, Types } from 'mongoose';
 import type { AnyModel } from './options';
-import type { SaveOrUpsertOptions } from './statics/save-or-upsert';
+import type { SaveOrUpsertOptions } from './statics/upsert-options';
 
 /** The raw document type of a model. By castObject: with statics merged in, Model<infer R> is `any`. */
 export type RawDocumentOf<M> = M extends {
