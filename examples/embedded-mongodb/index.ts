@@ -18,7 +18,12 @@ export async function startEmbeddedMongoDB(): Promise<EmbeddedMongoDB> {
   const server = await MongoMemoryReplSet.create({
     binary: { systemBinary: mongod.path, version: mongod.version },
     // mongodb-memory-server's default for servers before 7 has no transactions.
-    replSet: { count: 1, storageEngine: 'wiredTiger' },
+    replSet: {
+      count: 1,
+      storageEngine: 'wiredTiger',
+      // Ctrl-C in a terminal goes to the whole process group; stop() is what ends this server.
+      spawn: { detached: true },
+    },
   });
   return {
     uri: server.getUri(),

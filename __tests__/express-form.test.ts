@@ -1,0 +1,348 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import request, { type Response } from 'supertest';
+import { createApp } from '../examples/express-form/app';
+import { createModels } from '../examples/express-form/models';
+import { createServices } from '../examples/express-form/services';
+import { testUri, useDatabase } from './support/database';
+
+const { connection } = useDatabase();
+const models = createModels(connection);
+const services = createServices(models);
+const app = createApp(services);
+
+beforeAll(async () => {
+  for (const model of Object.values(models)) {
+    await model.createCollection();
+    await model.ensureIndexes();
+  }
+});
+beforeEach(async () => {
+  await models.User.deleteMany();
+  await models.Page.deleteMany();
+});
+
+const alice = { name: 'Alice', email: 'alice@example.org', username: 'alice' };
+const bob = { name: 'Bob', email: 'bob@example.org', username: 'bob' };
+const emailTaken = {
+  message: 'This email is already registered',
+  kind: 'unique',
+  path: 'email',
+  value: alice.email,
+};
+const usernameTaken = {
+  message: 'This user name is taken',
+  kind: 'unique',
+  path: 'username',
+  value: alice.username,
+};
+const nameMissing = { message: 'Enter your name', kind: 'required', path: 'name', value: null };
+
+/** The start tag of the element with this id. */
+function findTag({ text }: Response, id: string): string {
+  const tag = new RegExp(`<\\w+[^>]*\\sid="${id}"[^>]*>`).exec(text)?.[0];
+  if (tag === undefined) throw new Error(`nothing has the id ${id} in\n${text}`);
+  return tag;
+}
+
+function expectMessage(page: Response, name: string, message: string): void {
+  expect(findTag(page, name)).toContain('aria-invalid="true"');
+  expect(findTag(page, name)).toContain(`aria-describedby="${name}-error"`);
+  expect(page.text).toContain(`id="${name}-error">${message}</p>`);
+  expect(page.text).toContain(`<a href="#${name}">${message}</a>`);
+}
+
+const countIn = ({ text }: Response, part: string) => text.split(part).length - 1;
+
+describe('the sign-up form', () => {
+  const signUp = (fields: object) => request(app).post('/signup').type('form').send(fields);
+
+  it('is where the address of the site leads', async () => {
+    const home = await request(app).get('/').expect(302);
+    expect(home.headers['location']).toBe('/signup');
+  });
+
+  it('asks for name, email and user name, each with a label and without an error', async () => {
+    const page = await request(app).get('/signup').expect(200).expect('content-type', /html/);
+    for (const name of ['name', 'email', 'username']) {
+      expect(page.text).toContain(`<label for="${name}">`);
+      expect(findTag(page, name)).toContain(`autocomplete="${name}"`);
+    }
+    expect(page.text).not.toMatch(/aria-invalid|role="alert"|autofocus/);
+    await request(app).get('/style.css').expect(200).expect('content-type', /css/);
+  });
+
+  it('leads to the list of users, which has the new one with its virtual', async () => {
+    const empty = await request(app).get('/users').expect(200);
+    expect(empty.text).toContain('Nobody has signed up yet');
+    const done = await signUp({ ...alice, email: ' Alice@Example.org' }).expect(303);
+    expect(done.headers['location']).toBe('/users');
+    const list = await request(app).get('/users').expect(200);
+    expect(list.text).toContain('<td>Alice (@alice)</td><td>alice@example.org</td>');
+  });
+
+  it('says beside the input that an email address is taken, and keeps what was typed', async () => {
+    await signUp(alice).expect(303);
+    const page = await signUp({ name: 'Al', email: 'Alice@example.org', username: 'al' });
+    expect(page.status).toBe(409);
+    expectMessage(page, 'email', emailTaken.message);
+    expect(countIn(page, 'aria-invalid')).toBe(1);
+    expect(findTag(page, 'email')).toContain('autofocus');
+    expect(findTag(page, 'name')).toContain('value="Al"');
+    expect(findTag(page, 'email')).toContain('value="Alice@example.org"');
+    expect(findTag(page, 'username')).toContain('value="al"');
+    expect(await models.User.countDocuments()).toBe(1);
+  });
+
+  it("says the schema's own message where a user name is taken", async () => {
+    await signUp(alice);
+    const page = await signUp({ ...bob, username: 'ALICE' }).expect(409);
+    expectMessage(page, 'username', usernameTaken.message);
+  });
+
+  it('answers 422 with a message beside each input that is missing or wrong', async () => {
+    const page = await signUp({ name: ' ', email: 'nobody' }).expect(422);
+    expectMessage(page, 'name', nameMissing.message);
+    expectMessage(page, 'email', 'Enter an email address like name@example.org');
+    expectMessage(page, 'username', 'Choose a user name');
+    expect(countIn(page, 'autofocus')).toBe(1);
+    expect(findTag(page, 'name')).toContain('autofocus');
+    await request(app).post('/signup').expect(422);
+  });
+
+  it('sends no markup that a user typed, neither in the form nor in the list', async () => {
+    const name = `"><script>alert('1')</script>`;
+    const escaped = '&#34;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;';
+    await signUp({ ...alice, name }).expect(303);
+    const page = await signUp({ ...alice, name }).expect(409);
+    expect(findTag(page, 'name')).toContain(`value="${escaped}"`);
+    const list = await request(app).get('/users');
+    expect(list.text).toContain(`<td>${escaped} (@alice)</td>`);
+    expect(page.text + list.text).not.toContain('<script');
+  });
+});
+
+describe('the page form', () => {
+  const create = (fields: object) => request(app).post('/pages').type('form').send(fields);
+
+  it('takes a slug once for each tenant, and says beside the slug that it is taken', async () => {
+    await request(app).get('/pages').expect(200);
+    const done = await create({ tenant: 'acme', slug: 'home' }).expect(303);
+    const next = await request(app).get(done.headers['location'] ?? '');
+    expect(next.text).toContain('role="status"');
+    await create({ tenant: 'other', slug: 'home' }).expect(303);
+
+    const page = await create({ tenant: 'Acme', slug: 'home' }).expect(409);
+    expectMessage(page, 'slug', 'This tenant has a page with this slug already');
+    expect(countIn(page, 'aria-invalid')).toBe(1);
+    expect(findTag(page, 'tenant')).toContain('value="Acme"');
+  });
+
+  it('answers 422 where the slug is missing', async () => {
+    const page = await create({ tenant: 'acme' }).expect(422);
+    expectMessage(page, 'slug', 'Enter the slug');
+  });
+});
+
+describe('POST /api/users', () => {
+  const post = (body: object) => request(app).post('/api/users').send(body);
+
+  it('answers 201 with the user, of known fields only', async () => {
+    const { body } = await post({ ...alice, email: 'Alice@example.org', isAdmin: true }).expect(
+      201,
+    );
+    expect(body).toEqual({ ...alice, _id: expect.any(String), label: 'Alice (@alice)' });
+    expect(await models.User.countDocuments(alice)).toBe(1);
+  });
+
+  it('answers 409 with the message of the field that is taken', async () => {
+    await post(alice);
+    const { body } = await post({ ...bob, email: alice.email }).expect(409);
+    expect(body).toEqual({ errors: { email: emailTaken } });
+  });
+
+  it('answers 422 in the same shape for other errors, operators in place of a text too', async () => {
+    const { body } = await post({ email: { $gt: '' }, username: 'bob', name: 'Bob' }).expect(422);
+    expect(body).toEqual({
+      errors: {
+        email: {
+          message: 'Enter your email address',
+          kind: 'required',
+          path: 'email',
+          value: null,
+        },
+      },
+    });
+  });
+
+  it('answers 400 to a body that is not JSON', async () => {
+    const { body } = await request(app)
+      .post('/api/users')
+      .type('json')
+      .send('{ "name":')
+      .expect(400);
+    expect(body).toEqual({ error: expect.stringContaining('JSON') });
+  });
+});
+
+describe('PUT /api/users/:email', () => {
+  const put = (email: string, body: object) => request(app).put(`/api/users/${email}`).send(body);
+
+  it('creates the user at first and changes the same one then', async () => {
+    const created = await put('Alice@example.org', { name: 'Al', username: 'alice' }).expect(201);
+    const changed = await put(alice.email, { ...alice, email: bob.email }).expect(200);
+    expect(changed.body).toEqual({
+      ...alice,
+      _id: created.body['_id'],
+      label: 'Alice (@alice)',
+    });
+    expect(await models.User.countDocuments()).toBe(1);
+  });
+
+  it('answers 409 where another user has the user name, and changes neither', async () => {
+    await services.signUp(alice);
+    await services.signUp(bob);
+    const { body } = await put(bob.email, { name: 'Robert', username: 'alice' }).expect(409);
+    expect(body).toEqual({ errors: { username: usernameTaken } });
+    expect(await models.User.countDocuments({ name: 'Bob', username: 'bob' })).toBe(1);
+  });
+
+  it('answers 422 where a field is missing', async () => {
+    const { body } = await put(bob.email, { username: 'bob' }).expect(422);
+    expect(body).toEqual({ errors: { name: nameMissing } });
+  });
+});
+
+describe('POST /api/users/import', () => {
+  const post = (body: object) => request(app).post('/api/users/import').send(body);
+  const carol = { name: 'Carol', email: 'carol@example.org', username: 'carol' };
+
+  it('inserts what it can, and tells each refused row by its place in the list', async () => {
+    await services.signUp(alice);
+    const { body } = await post([
+      { ...bob, name: '' },
+      bob,
+      { ...carol, email: alice.email },
+      { ...carol, username: 'bob' },
+      5,
+      carol,
+    ]).expect(207);
+    expect(body.inserted).toBe(2);
+    expect(body.refused.slice(0, 3)).toEqual([
+      { row: 0, errors: { name: { ...nameMissing, value: '' } } },
+      { row: 2, errors: { email: emailTaken } },
+      { row: 3, errors: { username: { ...usernameTaken, value: 'bob' } } },
+    ]);
+    expect(body.refused[3].row).toBe(4);
+    expect(Object.keys(body.refused[3].errors).sort()).toEqual(['email', 'name', 'username']);
+    expect(body.refused).toHaveLength(4);
+    expect((await services.listUsers()).map(({ username }) => username).sort()).toEqual([
+      'alice',
+      'bob',
+      'carol',
+    ]);
+  });
+
+  it('tells invalid rows where no row is a duplicate', async () => {
+    const { body } = await post([{ ...alice, name: undefined }, bob]).expect(207);
+    expect(body).toEqual({ inserted: 1, refused: [{ row: 0, errors: { name: nameMissing } }] });
+  });
+
+  it('tells every row where all are invalid', async () => {
+    const { body } = await post([{ ...alice, name: undefined }, null]).expect(207);
+    expect(body).toMatchObject({ inserted: 0, refused: [{ row: 0 }, { row: 1 }] });
+  });
+
+  it('answers 200 where all are inserted', async () => {
+    const { body } = await post([alice, bob]).expect(200);
+    expect(body).toEqual({ inserted: 2, refused: [] });
+  });
+
+  it('answers 400 to a body that is no array, or no JSON', async () => {
+    await post(alice).expect(400, { error: 'The body must be a JSON array of users' });
+    await request(app).post('/api/users/import').expect(400);
+    const malformed = await request(app).post('/api/users/import').type('json').send('[{]');
+    expect(malformed.status).toBe(400);
+    expect(malformed.body).toEqual({ error: expect.any(String) });
+  });
+});
+
+describe('an address or a request that nothing can answer', () => {
+  it('gets 404, as a page or as JSON', async () => {
+    const page = await request(app).get('/nope').expect(404).expect('content-type', /html/);
+    expect(page.text).toContain('There is nothing at this address');
+    await request(app).get('/api/nope').expect(404, { error: 'There is nothing at this address' });
+  });
+
+  it('gets 400 where the address does not decode', async () => {
+    await request(app).put('/api/users/%E0').send(alice).expect(400);
+  });
+
+  it('gets 500 without details, which go to the log', async () => {
+    const failure = new Error('the secret host is down');
+    const fail = () => Promise.reject(failure);
+    const broken = createApp({ ...services, signUp: fail, listUsers: fail });
+    const log = jest.spyOn(console, 'error').mockReturnValue(undefined);
+    const page = await request(broken).get('/users');
+    const form = await request(broken).post('/signup');
+    const answer = await request(broken).post('/api/users').send(alice);
+    const logged = log.mock.calls;
+    log.mockRestore();
+    expect([page.status, form.status, answer.status]).toEqual([500, 500, 500]);
+    expect(page.text + form.text + answer.text).not.toContain('secret');
+    expect(page.text).toContain('Something went wrong on our side');
+    expect(answer.body).toEqual({ error: 'Something went wrong on our side' });
+    expect(logged).toEqual([[failure], [failure], [failure]]);
+  });
+});
+
+describe('the command', () => {
+  const root = path.resolve(__dirname, '..');
+  const children: ChildProcess[] = [];
+  // A failed test must not leave its process behind.
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  /** The example in a process of its own. Its database goes with the server, after the run. */
+  function run(env: Record<string, string>) {
+    const preloaded = ['ts-node/register/transpile-only', './__tests__/support/resolve-lib.ts'];
+    const args = preloaded.flatMap((name) => ['-r', name]);
+    const child = spawn(process.execPath, [...args, 'examples/express-form/main.ts'], {
+      cwd: root,
+      env: { ...process.env, MONGODB_URI: testUri(), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.push(child);
+    return child;
+  }
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('serves the form until %s', async (signal) => {
+    const child = run({ PORT: '0' });
+    const exited = once(child, 'exit');
+    const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+    expect(line).toMatch(/^Sign-up form: http:\/\/localhost:[1-9]\d*\/signup$/);
+    const { port } = new URL(line.replace('Sign-up form: ', ''));
+    const page = await request(`http://127.0.0.1:${port}`).get('/signup').expect(200);
+    expect(findTag(page, 'email')).toContain('type="email"');
+    child.kill(signal);
+    expect(await exited).toEqual([0, null]);
+  });
+
+  it('says that the port is taken, and ends', async () => {
+    const other: Server = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const child = run({ PORT: String((other.address() as AddressInfo).port) });
+    const [[code], said] = await Promise.all([
+      once(child, 'exit'),
+      once(createInterface(child.stderr), 'line'),
+    ]);
+    other.close();
+    expect(said[0]).toContain('The port is taken');
+    expect(code).toBe(1);
+  });
+});

@@ -1,0 +1,16 @@
+/**
+ * Preloaded by `node -r` into an example's own process: the package name leads to lib, as it does in
+ * Jest, so that running the example needs no build.
+ */
+import Module from 'node:module';
+import path from 'node:path';
+
+type Resolve = (request: string, ...rest: unknown[]) => string;
+
+// Node 20 has no public hook for what require() resolves to.
+const loader = Module as unknown as { _resolveFilename: Resolve };
+const resolve = loader._resolveFilename;
+const lib = path.resolve(__dirname, '../../lib/index.ts');
+
+loader._resolveFilename = (request, ...rest) =>
+  request === 'mongoose-unique-guard' ? lib : resolve(request, ...rest);

@@ -1,0 +1,49 @@
+import { Error as MongooseErrors } from 'mongoose';
+import { isUniqueValidationError } from 'mongoose-unique-guard';
+import type { Models } from './models';
+
+export const USER_FIELDS = ['name', 'email', 'username'] as const;
+export const PAGE_FIELDS = ['tenant', 'slug'] as const;
+
+export type UserInput = Partial<Record<(typeof USER_FIELDS)[number], string>>;
+export type PageInput = Partial<Record<(typeof PAGE_FIELDS)[number], string>>;
+
+export interface ImportReport {
+  inserted: number;
+  /** `row` is the place in the given list. */
+  refused: { row: number; error: MongooseErrors.ValidationError }[];
+}
+
+export type Services = ReturnType<typeof createServices>;
+
+/** None of them asks first whether a value is free: the write itself tells, without a race. */
+export function createServices({ User, Page }: Models) {
+  return {
+    signUp: (input: UserInput) => User.create(input),
+
+    putUser: (email: string, input: UserInput) =>
+      User.saveOrUpsert({ ...input, email }, { conflictTarget: 'email' }),
+
+    importUsers: async (rows: UserInput[]): Promise<ImportReport> => {
+      // Without rawResult an unordered insertMany says nothing of the rows that validation refused.
+      const results = await User.insertMany(rows, { ordered: false, rawResult: true }).then(
+        ({ mongoose }) => mongoose.results,
+        resultsOfRefusedRows,
+      );
+      const refused = results.flatMap((error, row) =>
+        error instanceof MongooseErrors.ValidationError ? [{ row, error }] : [],
+      );
+      return { inserted: results.filter((row) => row instanceof User).length, refused };
+    },
+
+    listUsers: async () => User.find().sort({ _id: -1 }).limit(100).lean({ virtuals: true }),
+
+    createPage: (input: PageInput) => Page.create(input),
+  };
+}
+
+/** One entry for each row: the inserted document, or the ValidationError of either kind. */
+function resultsOfRefusedRows(error: unknown): unknown[] {
+  if (isUniqueValidationError(error) && error.results) return error.results;
+  throw error;
+}
