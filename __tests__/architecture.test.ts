@@ -33,7 +33,7 @@ const ORDER = [
   /^error\/bulk$/,
   /^error\/convert-duplicate$/,
   /^error\/(message|validation-error)$/,
-  /^error\/field-errors$/,
+  /^error\/(field-errors|hidden-value|possible-index)$/,
   /^error\/(duplicate-key|written-value)$/,
   /^error\/duplicate-key-error$/,
   /^schema\/unique-index$/,

@@ -35,12 +35,13 @@ type Next = (error?: CallbackError) => void;
 type AnyQuery = Query<unknown, unknown>;
 
 function convertSaveError(this: SavedDocument, error: unknown, _result: unknown, next: Next): void {
-  const write = (): Write => ({ document: this.toBSON() });
+  const write = (): Write => ({ document: this.toBSON(), mayInsert: this.isNew });
   next(convertError(error, this.constructor, { kind: 'single', write }));
 }
 
 interface SavedDocument {
   constructor: AnyModel;
+  isNew: boolean;
   /** The document as it is sent to the server: no getters, references instead of documents. */
   toBSON(): object;
 }
@@ -59,7 +60,7 @@ function convertBulkWriteError(this: AnyModel, error: unknown, _result: unknown,
 }
 
 function convertUpdateError(this: AnyQuery, error: unknown, _result: unknown, next: Next): void {
-  const write = (): Write => ({ update: this.getUpdate() ?? {}, filter: this.getFilter() });
+  const write = (): Write => ({ update: this.getUpdate() ?? {}, ...filterOf(this) });
   next(convertError(error, this.model, { kind: 'single', write }));
 }
 
@@ -67,7 +68,11 @@ function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, n
   const write = (): Write => ({
     document: this.getUpdate() ?? {},
     isComplete: true,
-    filter: this.getFilter(),
+    ...filterOf(this),
   });
   next(convertError(error, this.model, { kind: 'single', write }));
+}
+
+function filterOf(query: AnyQuery): Pick<Write, 'filter' | 'mayInsert'> {
+  return { filter: query.getFilter(), mayInsert: query.getOptions().upsert ?? false };
 }

@@ -11,6 +11,7 @@ export type {
   AnyModel,
   AnySchema,
   MessageContext,
+  UniqueGuardNote,
   UniqueGuardOptions,
   UniqueIndexOptions,
   UniqueMessage,

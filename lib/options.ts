@@ -42,6 +42,14 @@ export interface UniqueIndexOptions {
   path?: string;
 }
 
+/** Why a duplicate-key error was left as it was; not enumerable, as `error.uniqueGuard`. */
+export interface UniqueGuardNote {
+  /** A sentence: what is not known, and what to declare. */
+  reason: string;
+  /** What failed, where it was a message function or the conversion itself. */
+  failure?: unknown;
+}
+
 /** Options of `schema.plugin(uniqueGuard, options)`. */
 export interface UniqueGuardOptions {
   /**
@@ -55,6 +63,17 @@ export interface UniqueGuardOptions {
   kind?: string;
   /** Options for single indexes, by index name (`email_1`, unless the schema names it). */
   indexes?: Record<string, UniqueIndexOptions>;
+  /**
+   * Keeps values out of `value`, `properties`, the message and the cause: `true` for all paths, or a
+   * list of paths as the index declares them. A path with `select: false` always hides its value.
+   * Default: `[]`.
+   */
+  hideValues?: true | readonly string[];
+  /**
+   * Called with each duplicate-key error that is left as it is, and why, so that a team can log it.
+   * What it throws is ignored: the caller gets the original error all the same. Default: none.
+   */
+  onUnexplained?: (error: unknown, note: UniqueGuardNote) => void;
   /** Mongoose's own option of `schema.plugin()`: apply a plugin once. Default: `false`. */
   deduplicate?: boolean;
 }
@@ -82,13 +101,19 @@ type Rules = Record<string, [check: (value: unknown) => boolean, allowed: string
 const INDEX_RULES: Rules = {
   message: [isMessage, 'a text or a function that returns one'],
   kind: [isText, 'a text'],
-  path: [isText, 'the path that shows the error'],
+  // As a key of `errors` the one would swap the object's prototype.
+  path: [(value) => isText(value) && value !== '__proto__', 'the path that shows the error'],
 };
 
 const RULES: Rules = {
   message: [isMessage, 'a text or a function that returns one'],
   kind: [isText, 'a text'],
   indexes: [isPlainObject, 'an object by index name, such as { email_1: { message: "Taken" } }'],
+  hideValues: [
+    (value) => value === true || (Array.isArray(value) && value.every(isText)),
+    'true or a list of paths',
+  ],
+  onUnexplained: [(value) => typeof value === 'function', 'a function'],
   deduplicate: [(value) => typeof value === 'boolean', 'true or false'],
 };
 

@@ -1,7 +1,7 @@
 /** The same for many rows: insertMany gets a ValidationError, bulkWrite its own error with more on it. */
-import type { AnyModel, UniqueGuardOptions } from '../options';
-import { convertDuplicate } from './convert-duplicate';
+import { convertDuplicate, type Conversion } from './convert-duplicate';
 import type { DuplicateRow, Duplicates } from './duplicate-key-error';
+import { hideCause, hideMessage } from './hidden-value';
 import { addHidden, makeValidationError, type UniqueValidationError } from './validation-error';
 import type { Write } from './written-value';
 
@@ -13,24 +13,31 @@ interface MongooseBulkError {
   mongoose?: { results?: unknown[] };
 }
 
-/** The ValidationError of insertMany: the first duplicate row's fields, and every row's own error. */
+/**
+ * The ValidationError of insertMany: the first duplicate row's fields, and every row's own error.
+ * A sentence that says why, where no row could be converted.
+ */
 export function toBulkValidationError(
+  conversion: Conversion,
   bulk: BulkDuplicates,
-  model: AnyModel,
-  options: UniqueGuardOptions,
-): UniqueValidationError | undefined {
-  const converted = convertRows(bulk, model, options);
+): UniqueValidationError | string {
+  const { converted, others, reason, hidesValue } = convertRows(conversion, bulk);
   const validationErrors = [...converted.values()];
   const first = validationErrors[0];
-  if (first === undefined) return undefined;
+  if (first === undefined) return reason;
   const from = bulk.error as MongooseBulkError & Record<string, unknown>;
   const carried = ['insertedDocs', 'writeErrors', 'result', 'mongoose'].filter(
     (name) => name in from,
   );
-  return addHidden(makeValidationError(model, Object.values(first.errors), bulk.error), {
+  const cause = hidesValue ? hideCause(bulk.error) : bulk.error;
+  const error = makeValidationError(conversion.model, Object.values(first.errors), cause);
+  if (others.length > 0) error.message += `; other write errors: ${listRows(others)}`;
+  return addHidden(error, {
     validationErrors,
     ...Object.fromEntries(carried.map((name) => [name, from[name]])),
-    ...(from.results && { results: from.results.map((row) => converted.get(row) ?? row) }),
+    ...(from.results && {
+      results: from.results.map((row) => converted.get(row as object) ?? row),
+    }),
   });
 }
 
@@ -39,71 +46,104 @@ export function toBulkValidationError(
  * name and its write errors to learn which documents were written.
  */
 export function decorateBulkWriteError(
+  conversion: Conversion,
   bulk: BulkDuplicates,
-  model: AnyModel,
-  options: UniqueGuardOptions,
-): object | undefined {
-  const validationErrors = [...convertRows(bulk, model, options).values()];
-  const { error } = bulk;
+): object | string {
+  const { converted, reason, hidesValue } = convertRows(conversion, bulk);
+  const validationErrors = [...converted.values()];
   const first = validationErrors[0];
-  if (first === undefined) return undefined;
+  if (first === undefined) return reason;
+  const { error } = bulk;
+  if (hidesValue && error instanceof Error) hideMessage(error);
   return addHidden(error, { errors: first.errors, validationErrors, toJSON: toSafeJSON });
+}
+
+interface ConvertedRows {
+  /** By the object that stands for the row in the error's own lists. */
+  converted: Map<object, UniqueValidationError>;
+  /** The rows that failed otherwise, or that no index explains. */
+  others: object[];
+  /** Why the last row that was not converted was not. */
+  reason: string;
+  /** Does any row hold a value that has to stay out of errors? */
+  hidesValue: boolean;
+}
+
+function convertRows(
+  conversion: Conversion,
+  { error, rows, otherErrors }: BulkDuplicates,
+): ConvertedRows {
+  const { mongoose } = error as MongooseBulkError;
+  // Where rows were refused by validation before, the driver counts only those that were sent.
+  const places = new Map(mongoose?.results?.map((row, place) => [row, place]));
+  const converted: ConvertedRows['converted'] = new Map();
+  const others = [...otherErrors];
+  let reason = '';
+  let hidesValue = false;
+  for (const row of rows) {
+    const { writeError } = row;
+    const { operation, write } = readOperation(row);
+    const outcome = convertDuplicate(conversion, row, write, writeError);
+    if (typeof outcome === 'string') {
+      reason = outcome;
+      others.push(writeError);
+    } else {
+      const index = places.get(writeError) ?? row.index;
+      hidesValue ||= outcome.cause !== writeError;
+      converted.set(writeError, addHidden(outcome, { index, operation }));
+    }
+  }
+  return { converted, others, reason, hidesValue };
+}
+
+/** The driver keeps a row as it sent it: a document, or an update statement. */
+function readOperation({ op }: DuplicateRow): {
+  operation?: UniqueValidationError['operation'];
+  write: Write;
+} {
+  if (typeof op !== 'object' || op === null) return { write: {} };
+  if (!isUpdateStatement(op)) {
+    return { operation: 'insertOne', write: { document: op, isComplete: true, mayInsert: true } };
+  }
+  const { q: filter, u, multi, upsert: mayInsert = false } = op;
+  const isReplacement = !Array.isArray(u) && !Object.keys(u).some((key) => key.startsWith('$'));
+  return isReplacement
+    ? { operation: 'replaceOne', write: { document: u, isComplete: true, filter, mayInsert } }
+    : { operation: multi ? 'updateMany' : 'updateOne', write: { update: u, filter, mayInsert } };
+}
+
+function isUpdateStatement(
+  op: object,
+): op is { q: object; u: object; multi?: boolean; upsert?: boolean } {
+  // An inserted document has an _id, so fields of its own named q and u do not make it one.
+  return !('_id' in op) && 'q' in op && 'u' in op && isObject(op.q) && isObject(op.u);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Place and code of a row, from the driver's write error or Mongoose 8's copy of it. */
+function describeRow(row: object): { index: unknown; code: unknown } {
+  const { err, index, code } = row as Record<string, unknown>;
+  const server = (isObject(err) ? err : {}) as Record<string, unknown>;
+  return { index: index ?? server['index'], code: code ?? server['code'] };
+}
+
+const MAX_LISTED = 5;
+
+function listRows(rows: object[]): string {
+  const listed = rows.slice(0, MAX_LISTED).map((row) => {
+    const { index, code } = describeRow(row);
+    return `row ${String(index)} (code ${String(code)})`;
+  });
+  const more = rows.length - listed.length;
+  return listed.join(', ') + (more > 0 ? ` and ${String(more)} more` : '');
 }
 
 /** The driver's own would carry each row's `op`: whole documents, password hashes included. */
 function toSafeJSON(this: Record<string, unknown>): object {
   const { name, message, code, errors, writeErrors } = this;
-  const rows = (Array.isArray(writeErrors) ? writeErrors : [writeErrors]) as Record<
-    string,
-    unknown
-  >[];
-  return {
-    name,
-    message,
-    code,
-    errors,
-    writeErrors: rows.map((row) => {
-      const { index, code, errmsg } = { ...(row['err'] as object), ...row } as Record<
-        string,
-        unknown
-      >;
-      return { index, code, errmsg };
-    }),
-  };
-}
-
-/** The rows that an index explains, by the object that stands for them in the error's lists. */
-function convertRows(
-  { error, rows }: BulkDuplicates,
-  model: AnyModel,
-  options: UniqueGuardOptions,
-): Map<unknown, UniqueValidationError> {
-  const { mongoose } = error as MongooseBulkError;
-  // Where rows were refused by validation before, the driver counts only those that were sent.
-  const places = new Map(mongoose?.results?.map((row, place) => [row, place]));
-  const converted = new Map<unknown, UniqueValidationError>();
-  for (const row of rows) {
-    const { writeError } = row;
-    const validationError = convertDuplicate(row, model, options, toWrite(row), writeError);
-    if (validationError === undefined) continue;
-    const index = places.get(writeError) ?? row.index;
-    converted.set(writeError, addHidden(validationError, { index }));
-  }
-  return converted;
-}
-
-/** The driver keeps a row as it sent it: a document, or an update statement. */
-function toWrite({ op }: DuplicateRow): Write {
-  if (typeof op !== 'object' || op === null) return {};
-  if (!isUpdateStatement(op)) return { document: op, isComplete: true };
-  const { q: filter, u } = op;
-  const isReplacement = !Array.isArray(u) && !Object.keys(u).some((key) => key.startsWith('$'));
-  return isReplacement ? { document: u, isComplete: true, filter } : { update: u, filter };
-}
-
-function isUpdateStatement(op: object): op is { q: object; u: object } {
-  // An inserted document has an _id, so fields of its own named q and u do not make it one.
-  return (
-    !('_id' in op) && 'q' in op && 'u' in op && typeof op.q === 'object' && typeof op.u === 'object'
-  );
+  const rows = (Array.isArray(writeErrors) ? writeErrors : [writeErrors]).filter(isObject);
+  return { name, message, code, errors, writeErrors: rows.map(describeRow) };
 }

@@ -1,10 +1,18 @@
-/** Stages 2 to 4 for one duplicate: from what the server told to a ValidationError, or undefined. */
-import type { AnyModel, UniqueGuardOptions } from '../options';
-import { findUniqueIndexes } from '../schema/unique-index';
+/** Stages 2 to 4 for one duplicate: from what the server told to a ValidationError, or the reason why not. */
+import type { AnyModel, UniqueGuardOptions, UniqueIndexOptions } from '../options';
+import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import { parseDuplicateKey, type DuplicateKey } from './duplicate-key';
 import type { ServerDuplicate } from './duplicate-key-error';
-import { findFieldErrors, findViolatedIndex, type FieldError } from './field-errors';
+import {
+  findFieldErrors,
+  findViolatedIndex,
+  toViolatedIndex,
+  type FieldError,
+  type ViolatedIndex,
+} from './field-errors';
+import { hideCause, isValueHidden } from './hidden-value';
 import { toMessage } from './message';
+import { findPossibleIndexes } from './possible-index';
 import {
   makeValidationError,
   makeValidatorError,
@@ -13,57 +21,46 @@ import {
 } from './validation-error';
 import type { Write } from './written-value';
 
-/** Undefined where no index explains it, or where it is about another collection. */
-export function convertDuplicate(
-  duplicate: ServerDuplicate,
-  model: AnyModel,
-  options: UniqueGuardOptions,
-  write: Write,
-  cause: unknown,
-): UniqueValidationError | undefined {
+/** What all duplicates of one error have in common; read once, for a bulk may hold many. */
+export interface Conversion {
+  model: AnyModel;
+  options: UniqueGuardOptions;
+  indexes: UniqueIndex[];
+  indexNames: string[];
+}
+
+export function startConversion(model: AnyModel, options: UniqueGuardOptions): Conversion {
   const indexes = findUniqueIndexes(model);
-  const key = parseDuplicateKey(
-    duplicate,
-    indexes.map(({ name }) => name),
-  );
-  if (isOfAnotherCollection(key, model)) return undefined;
-  const index = findViolatedIndex(key, indexes);
-  if (index === undefined) return undefined;
+  return { model, options, indexes, indexNames: indexes.map(({ name }) => name) };
+}
 
-  const indexPaths = Object.keys(index.keyPattern);
-  // As a key of `errors` this one would swap the object's prototype.
-  if (indexPaths.length === 0 || indexPaths.includes('__proto__')) return undefined;
+/** The ValidationError, or a sentence that says why this duplicate is left as it is. */
+export function convertDuplicate(
+  conversion: Conversion,
+  duplicate: ServerDuplicate,
+  write: Write,
+  cause: object,
+): UniqueValidationError | string {
+  const { model, options, indexes, indexNames } = conversion;
+  const key = parseDuplicateKey(duplicate, indexNames);
+  if (isOfAnotherCollection(key, model)) {
+    return `it is about the collection ${String(key.collection)}, not ${model.collection.name}`;
+  }
+  const index = findViolatedIndex(key, indexes) ?? findOnlyPossibleIndex(key, write, conversion);
+  if (index === undefined) return explainMissingIndex(key, model);
   const fields = findFieldErrors(index, key, write, isSameValue(model));
-
-  const indexOptions = ownOptions(options, index.name);
-  const kind = indexOptions.kind ?? options.kind ?? 'unique';
-  const paths = fields.map(({ path }) => path);
-  const toValidatorError = ({
-    path,
-    value,
-  }: Omit<FieldError, 'indexPath'>): UniqueValidatorError => {
-    const context = {
-      path,
-      paths,
-      value,
-      kind,
-      index: index.name,
-      keyPattern: index.keyPattern,
-      model,
-    };
-    return makeValidatorError(model, {
-      path,
-      type: kind,
-      value,
-      message: toMessage(context, indexPaths, options, indexOptions),
-      index: index.name,
-      keyPattern: index.keyPattern,
-    });
-  };
+  // As a key of `errors` this one would swap the object's prototype.
+  if (fields.length === 0 || fields.some(({ path }) => path === '__proto__')) {
+    return 'the violated index has no path that an error can stand on';
+  }
+  const hidden = fields.filter(({ indexPath }) => isValueHidden(model, options, indexPath));
+  const shown = fields.map((field) =>
+    hidden.includes(field) ? { ...field, value: undefined } : field,
+  );
   return makeValidationError(
     model,
-    fieldsToShow(fields, indexOptions.path).map(toValidatorError),
-    cause,
+    toValidatorErrors(index, shown, model, options),
+    hidden.length > 0 ? hideCause(cause) : cause,
   );
 }
 
@@ -73,14 +70,53 @@ function isOfAnotherCollection({ collection }: DuplicateKey, model: AnyModel): b
   return collection !== undefined && collection !== model.collection.name;
 }
 
-function ownOptions({ indexes }: UniqueGuardOptions, name: string | undefined) {
-  return (name !== undefined && indexes && Object.hasOwn(indexes, name) && indexes[name]) || {};
+/** Some servers tell no index: then the only one that this write could violate is the one. */
+function findOnlyPossibleIndex(
+  { indexName, keyPattern }: DuplicateKey,
+  write: Write,
+  { model, indexes }: Conversion,
+): ViolatedIndex | undefined {
+  if (indexName !== undefined || keyPattern !== undefined) return undefined;
+  const { ObjectId } = model.base.Types;
+  const [index, ...others] = findPossibleIndexes(indexes, write, () =>
+    new ObjectId().toHexString(),
+  );
+  return index === undefined || others.length > 0 ? undefined : toViolatedIndex(index);
+}
+
+function explainMissingIndex({ indexName }: DuplicateKey, { modelName }: AnyModel): string {
+  return indexName === undefined
+    ? `the server does not say which index was violated, and ${modelName} has more than one that could be`
+    : `the server names the index ${indexName}, which the schema of ${modelName} does not declare; ` +
+        `declare it: schema.index({ … }, { unique: true, name: '${indexName}' })`;
+}
+
+function toValidatorErrors(
+  { name, keyPattern }: ViolatedIndex,
+  fields: FieldError[],
+  model: AnyModel,
+  options: UniqueGuardOptions,
+): UniqueValidatorError[] {
+  const indexPaths = Object.keys(keyPattern);
+  const indexOptions = ownOptions(options, name);
+  const kind = indexOptions.kind ?? options.kind ?? 'unique';
+  const paths = fields.map(({ path }) => path);
+  return fieldsToShow(fields, indexOptions.path).map(({ path, value }) => {
+    const context = { path, paths, value, kind, index: name, keyPattern, model };
+    const message = toMessage(context, indexPaths, options, indexOptions);
+    return makeValidatorError(model, { path, type: kind, value, message, index: name, keyPattern });
+  });
+}
+
+function ownOptions({ indexes }: UniqueGuardOptions, name: string | undefined): UniqueIndexOptions {
+  const isOwn = name !== undefined && indexes !== undefined && Object.hasOwn(indexes, name);
+  return (isOwn ? indexes[name] : undefined) ?? {};
 }
 
 function fieldsToShow(
   fields: FieldError[],
   path: string | undefined,
-): Omit<FieldError, 'indexPath'>[] {
+): Pick<FieldError, 'path' | 'value'>[] {
   if (path === undefined) return fields;
   return [fields.find(({ indexPath }) => indexPath === path) ?? { path, value: undefined }];
 }

@@ -87,11 +87,13 @@ function parseIndexName(rest: string, knownIndexNames: Iterable<string>) {
     const follows = [KEY, COLLATION].some((delimiter) => rest.startsWith(delimiter, name.length));
     if (name.length > length && rest.startsWith(name) && follows) length = name.length;
   }
-  if (length < 0) length = firstOf(rest, [KEY, COLLATION]);
+  const isKnown = length >= 0;
+  if (!isKnown) length = firstOf(rest, [KEY, COLLATION]);
+  const name = rest.slice(0, length);
   const keyAt = rest.indexOf(KEY, length);
   return {
-    // MMAPv1 often writes two blanks before `dup key`.
-    indexName: rest.slice(0, length).trimEnd(),
+    // MMAPv1 often writes two blanks before `dup key`; a known name may end with one of its own.
+    indexName: isKnown ? name : name.trimEnd(),
     keyText: keyAt < 0 ? undefined : rest.slice(keyAt + KEY.length),
   };
 }

@@ -27,7 +27,7 @@ export function findViolatedIndex(
 ): ViolatedIndex | undefined {
   const { keyPattern, indexName: name } = key;
   const named = indexes.find((index) => index.name === name);
-  if (keyPattern === undefined) return named && toViolated(named);
+  if (keyPattern === undefined) return named && toViolatedIndex(named);
   const declared =
     named && isSamePattern(named.keyPattern, keyPattern)
       ? named
@@ -39,8 +39,9 @@ export function findViolatedIndex(
   };
 }
 
-function toViolated({ name, keyPattern, collation }: UniqueIndex): ViolatedIndex {
-  return { name, keyPattern, isCollated: collation !== undefined };
+export function toViolatedIndex({ name, keyPattern, collation }: UniqueIndex): ViolatedIndex {
+  // A copy: it goes out on the error, and the schema's own must stay as it is.
+  return { name, keyPattern: { ...keyPattern }, isCollated: collation !== undefined };
 }
 
 function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): boolean {

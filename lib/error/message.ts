@@ -81,7 +81,10 @@ function fillTemplate(template: string, context: MessageContext): string {
 }
 
 function toText(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value);
+  // Not told, or hidden.
+  if (value === undefined) return '';
+  if (typeof value === 'symbol' || value === null) return String(value);
+  if (typeof value !== 'object') return `${value as number}`;
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
   const { toString } = value as { toString?: unknown };
   const hasText = typeof toString === 'function' && toString !== Object.prototype.toString;

@@ -1,8 +1,8 @@
 /** Where the stages meet: from anything thrown to what the caller catches. */
 import type { CallbackError } from 'mongoose';
-import { findOptions, type AnyModel } from '../options';
+import { findOptions, type AnyModel, type UniqueGuardNote } from '../options';
 import { decorateBulkWriteError, toBulkValidationError } from './bulk';
-import { convertDuplicate } from './convert-duplicate';
+import { convertDuplicate, startConversion } from './convert-duplicate';
 import { findDuplicates } from './duplicate-key-error';
 import { addHidden, isUniqueValidationError } from './validation-error';
 import type { Write } from './written-value';
@@ -33,35 +33,50 @@ export function toValidationError(error: unknown, model: AnyModel): unknown {
 
 /** The same for a hook, which knows what was written. Never throws. */
 export function convertError(error: unknown, model: AnyModel, shape: ErrorShape): CallbackError {
+  let note: UniqueGuardNote;
   try {
-    return (convert(error, model, shape) ?? error) as CallbackError;
+    const outcome = convert(error, model, shape);
+    if (typeof outcome !== 'string') return outcome as CallbackError;
+    note = { reason: `Not converted: ${outcome}.` };
   } catch (failure) {
     // Whatever failed here, the caller's own error is the one that matters.
-    return withNote(error, failure) as CallbackError;
+    note = { reason: 'Not converted: a message function or the conversion failed.', failure };
   }
+  return leaveWithNote(error, model, note) as CallbackError;
 }
 
+function leaveWithNote(error: unknown, model: AnyModel, note: UniqueGuardNote): unknown {
+  try {
+    if (isExtensible(error)) addHidden(error, { uniqueGuard: note });
+    findOptions(model.schema).onUnexplained?.(error, note);
+  } catch (failure) {
+    note.failure ??= failure;
+  }
+  return error;
+}
+
+function isExtensible(error: unknown): error is object {
+  return typeof error === 'object' && error !== null && Object.isExtensible(error);
+}
+
+/** What the caller gets, or a sentence that says why a duplicate is left as it is. */
 function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
-  if (isConverted(error)) return undefined;
+  if (isConverted(error)) return error;
   const found = findDuplicates(error);
-  if (found === undefined) return undefined;
-  const options = findOptions(model.schema);
+  if (found === undefined) return error;
+  const conversion = startConversion(model, findOptions(model.schema));
   if (found.kind === 'single') {
     const write = shape.kind === 'single' ? shape.write() : {};
-    return convertDuplicate(found.duplicate, model, options, write, found.error);
+    return convertDuplicate(conversion, found.duplicate, write, found.error);
   }
-  if (shape.kind === 'bulkWrite') return decorateBulkWriteError(found, model, options);
-  // A bulk error out of the write of one document comes from some other write, in its middleware.
-  return shape.kind === 'rows' ? toBulkValidationError(found, model, options) : undefined;
+  if (shape.kind === 'rows') return toBulkValidationError(conversion, found);
+  // A bulk error inside another, or out of the write of one document, is of some other write.
+  const isOwn = shape.kind === 'bulkWrite' && found.error === error;
+  return isOwn ? decorateBulkWriteError(conversion, found) : error;
 }
 
 /** The plugin applied twice, globally and on the schema, converts once. */
 function isConverted(error: unknown): boolean {
   const isDecorated = typeof error === 'object' && error !== null && 'validationErrors' in error;
   return isDecorated || isUniqueValidationError(error);
-}
-
-function withNote(error: unknown, failure: unknown): unknown {
-  const takesNote = typeof error === 'object' && error !== null && Object.isExtensible(error);
-  return takesNote ? addHidden(error, { uniqueGuard: { failure } }) : error;
 }

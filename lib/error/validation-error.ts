@@ -20,8 +20,20 @@ export interface UniqueValidationError extends MongooseErrors.ValidationError {
   cause: unknown;
   /** On the error of one of many writes: its place in the caller's array. Not enumerable. */
   index?: number;
+  /** On the error of one of many writes: what it was. Not enumerable. */
+  operation?: 'insertOne' | 'updateOne' | 'updateMany' | 'replaceOne';
   /** On the error of insertMany: one error for each duplicate row. Not enumerable. */
   validationErrors?: UniqueValidationError[];
+  /**
+   * On the error of insertMany, carried over from Mongoose and not enumerable: the documents that are
+   * in; for an unordered one each row's document or error; the driver's own list and result; and what
+   * `rawResult` adds.
+   */
+  insertedDocs?: unknown[];
+  results?: unknown[];
+  writeErrors?: unknown[];
+  result?: unknown;
+  mongoose?: unknown;
 }
 
 /** What one ValidatorError is made of. */

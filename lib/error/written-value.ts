@@ -9,6 +9,8 @@ export interface Write {
   /** An update with operators; a pipeline (array) tells nothing. */
   update?: object;
   filter?: object;
+  /** May this write have made a document? A save of a loaded one and an update without upsert do not. */
+  mayInsert?: boolean;
 }
 
 /** A place in the write, such as `contacts.1.email`, and what was written there. */

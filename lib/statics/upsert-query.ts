@@ -70,7 +70,7 @@ export async function sendUpsert(
           return result.value;
         } catch (error) {
           // Here, where it is known what was written; the query's hook then finds it converted.
-          const write = () => ({ update: merged, filter });
+          const write = () => ({ update: merged, filter, mayInsert: true });
           throw convertError(error, model, { kind: 'single', write }) as Error;
         }
       },

@@ -1,0 +1,118 @@
+import { inspect } from 'node:util';
+import express from 'express';
+import { Schema } from 'mongoose';
+import request from 'supertest';
+import {
+  toValidationError,
+  type UniqueGuardOptions,
+  type UniqueValidationError,
+} from 'mongoose-unique-guard';
+import { modelFactory } from './support/compile';
+import { useDatabase } from './support/database';
+import { rejection, WRITES, type AnyModel } from './support/writes';
+
+const mongoose = useDatabase();
+const compile = modelFactory(mongoose);
+
+const schema = () =>
+  new Schema({
+    token: { type: String, unique: true },
+    password: String,
+    // What another document holds must not come out either.
+    note: String,
+  });
+
+const TAKEN = { token: 'taken-token', password: 'other-password', note: 'other-note' };
+const FIELDS = { _id: '64b000000000000000000001', token: 'taken-token', password: 'my-password' };
+
+async function provoke(model: AnyModel, write: (typeof WRITES)[number]) {
+  await model.deleteMany();
+  await model.create(TAKEN);
+  const { _id } = await model.create({ token: 'free' });
+  const { _id: newId, ...fields } = FIELDS;
+  const written = write.writes === 'new' ? { _id: newId, ...fields } : fields;
+  return rejection(write.run(model, written, _id)) as Promise<UniqueValidationError>;
+}
+
+/** What Express answers to `response.json(error)`. */
+async function sent(error: unknown): Promise<string> {
+  const app = express().get('/', (_request, response) => {
+    response.json(error);
+  });
+  return (await request(app).get('/')).text;
+}
+
+describe('an error that goes to a log or a browser', () => {
+  let model: AnyModel;
+  beforeAll(async () => {
+    model = await compile(schema());
+  });
+
+  it.each(WRITES)('$name: holds no other field, no operation, no host', async (write) => {
+    const error = await provoke(model, write);
+    const outputs = [JSON.stringify(error), await sent(error), inspect(error, { depth: 0 })];
+    for (const output of outputs) {
+      expect(output).not.toMatch(/password|note|"op"|foundValue|127\.0\.0\.1|mongodb:/);
+    }
+    expect(outputs[0]).toContain('taken-token');
+  });
+});
+
+describe.each<[string, () => Schema, UniqueGuardOptions]>([
+  ['hideValues: true', schema, { hideValues: true }],
+  ['hideValues with the path', schema, { hideValues: ['token'] }],
+  [
+    'select: false',
+    () =>
+      new Schema({
+        token: { type: String, unique: true, select: false },
+        password: String,
+        note: String,
+      }),
+    {},
+  ],
+])('%s', (_, makeSchema, options) => {
+  let model: AnyModel;
+  beforeAll(async () => {
+    model = await compile(makeSchema(), { ...options, message: '{PATH} <{VALUE}> taken' });
+  });
+
+  it.each(WRITES)('$name: keeps the value out of the error and its cause', async (write) => {
+    const error = await provoke(model, write);
+    const { token } = error.errors;
+    expect(token).toMatchObject({ kind: 'unique', message: 'token <> taken', value: undefined });
+    for (const output of [
+      JSON.stringify(error),
+      inspect(error, { depth: 5 }),
+      inspect(error.cause),
+    ]) {
+      if (write.shape !== 'bulkWrite') expect(output).not.toContain('taken-token');
+    }
+    expect(JSON.stringify(error)).not.toContain('taken-token');
+    expect(String(error)).not.toContain('taken-token');
+    for (const row of error.validationErrors ?? [])
+      expect(inspect(row)).not.toContain('taken-token');
+    if (write.shape === 'single')
+      expect(error.cause).toMatchObject({ code: 11000, keyPattern: { token: 1 } });
+  });
+});
+
+it('a path that is not named keeps its value', async () => {
+  const model = await compile(schema(), { hideValues: ['password', 'toke'] });
+  const save = WRITES.find(({ name }) => name === 'create');
+  if (!save) throw new Error('no such write');
+  expect((await provoke(model, save)).errors).toHaveProperty('token.value', 'taken-token');
+});
+
+it('__proto__ never becomes a key of errors', async () => {
+  const path = { indexes: { token_1: { path: '__proto__' } } };
+  await expect(compile(schema(), path)).rejects.toThrow(
+    'options.indexes["token_1"].path is "__proto__"',
+  );
+  const model = await compile(schema());
+  const raw = JSON.parse(
+    '{"code":11000,"message":"E11000 duplicate key error","keyPattern":{"__proto__":1},"keyValue":{"__proto__":1}}',
+  ) as object;
+  expect(toValidationError(raw, model)).toBe(raw);
+  expect(({} as Record<string, unknown>)['kind']).toBeUndefined();
+});
