@@ -27,6 +27,7 @@ const ORDER = [
   /^statics\/save-or-upsert$/,
   /^statics\/prepare-upsert$/,
   /^statics\/upsert-query$/,
+  /^statics\/upsert-changes$/,
   /^statics\/(save-middleware|upsert-options|upsert-update)$/,
   /^schema\/conflict-target$/,
   /^error\/to-validation-error$/,

@@ -1,4 +1,4 @@
-import type { Document, HydratedDocument, Types } from 'mongoose';
+import type { Document, HydratedDocument, Require_id, Types } from 'mongoose';
 import type { AnyModel } from './options';
 import type { SaveOrUpsertOptions } from './statics/upsert-options';
 
@@ -22,13 +22,15 @@ type Castable<T> = T extends Types.ObjectId
   ? T | string
   : T extends Date
     ? T | string | number
-    : T extends Document | Map<unknown, unknown> | Buffer | bigint
-      ? T
-      : T extends (infer U)[]
-        ? Castable<U>[]
-        : T extends object
-          ? { [K in keyof T]?: Castable<T[K]> | null }
-          : T;
+    : T extends Map<string, infer V>
+      ? T | Record<string, Castable<V>>
+      : T extends Document | Buffer | bigint
+        ? T
+        : T extends (infer U)[]
+          ? Castable<U>[]
+          : T extends object
+            ? { [K in keyof T]?: Castable<T[K]> | null }
+            : T;
 
 /** The input of saveOrUpsert: any of the schema's paths. */
 export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
@@ -69,7 +71,7 @@ export interface UniqueGuardStatics {
     this: M,
     input: SaveInput<RawDocumentOf<M>>,
     options: SaveOrUpsertOptions & { lean: Lean },
-  ): Promise<{ doc: RawDocumentOf<M> & { _id: unknown }; created: boolean }>;
+  ): Promise<{ doc: Require_id<RawDocumentOf<M>>; created: boolean }>;
   saveOrUpsert<M extends AnyModel>(
     this: M,
     input: SaveInput<RawDocumentOf<M>>,

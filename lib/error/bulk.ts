@@ -83,6 +83,7 @@ function convertRows(
   for (const row of rows) {
     const { writeError } = row;
     const { operation, write } = readOperation(row);
+    if (row.op !== undefined) hideOperation(writeError);
     const outcome = convertDuplicate(conversion, row, write, writeError);
     if (typeof outcome === 'string') {
       reason = outcome;
@@ -112,11 +113,30 @@ function readOperation({ op }: DuplicateRow): {
     : { operation: multi ? 'updateMany' : 'updateOne', write: { update: u, filter, mayInsert } };
 }
 
+const STATEMENT_KEYS = new Set([
+  'q',
+  'u',
+  'upsert',
+  'multi',
+  'hint',
+  'collation',
+  'arrayFilters',
+  'sort',
+  'c',
+]);
+
+/** A document may have fields named q and u, but hardly those alone, and it has an _id. */
 function isUpdateStatement(
   op: object,
 ): op is { q: object; u: object; multi?: boolean; upsert?: boolean } {
-  // An inserted document has an _id, so fields of its own named q and u do not make it one.
-  return !('_id' in op) && 'q' in op && 'u' in op && isObject(op.q) && isObject(op.u);
+  const isStatement = Object.keys(op).every((key) => STATEMENT_KEYS.has(key));
+  return isStatement && 'q' in op && 'u' in op && isObject(op.q) && isObject(op.u);
+}
+
+/** Out of logs, which would print whole documents; Mongoose and the user still find it there. */
+function hideOperation(writeError: object): void {
+  const server = 'err' in writeError && isObject(writeError.err) ? writeError.err : writeError;
+  Reflect.defineProperty(server, 'op', { enumerable: false });
 }
 
 function isObject(value: unknown): value is object {

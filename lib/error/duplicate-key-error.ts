@@ -48,9 +48,15 @@ export function isDuplicateKeyError(error: unknown): boolean {
   return found !== undefined && (found.kind === 'single' || found.otherErrors.length === 0);
 }
 
-/** The duplicates in `error`, its write errors or its causes; undefined where there are none. */
-export function findDuplicates(error: unknown): Duplicates | undefined {
-  for (const link of causeChain(error)) {
+/**
+ * The duplicates in `error`, its write errors or its causes; undefined where there are none.
+ * `isFollowed` says of which errors the cause counts.
+ */
+export function findDuplicates(
+  error: unknown,
+  isFollowed: (link: Record<string, unknown>) => boolean = () => true,
+): Duplicates | undefined {
+  for (const link of causeChain(error, isFollowed)) {
     // The driver runs a transaction again on these: they must reach it as they are.
     if (hasErrorLabels(link)) return undefined;
     const writeErrors = findWriteErrors(link);
@@ -69,13 +75,16 @@ export function findDuplicates(error: unknown): Duplicates | undefined {
   return undefined;
 }
 
-function* causeChain(error: unknown): Generator<Record<string, unknown>> {
+function* causeChain(
+  error: unknown,
+  isFollowed: (link: Record<string, unknown>) => boolean,
+): Generator<Record<string, unknown>> {
   const seen = new Set<object>();
   let link = error;
   while (isObject(link) && !seen.has(link) && seen.size < MAX_CAUSES) {
     seen.add(link);
     yield link;
-    link = link['cause'];
+    link = isFollowed(link) ? link['cause'] : undefined;
   }
 }
 

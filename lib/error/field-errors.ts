@@ -75,12 +75,20 @@ export function findFieldErrors(
     const told = key.keyValue.get(indexPath);
     if (told !== undefined && !(index.isCollated && typeof told === 'string')) {
       const match = written.find(({ value }) => isSameValue(value, told));
-      return { indexPath, path: match?.path ?? indexPath, value: match ? match.value : told };
+      const value = match ? match.value : told;
+      return { indexPath, path: match?.path ?? indexPath, value: toUserValue(value) };
     }
     const certain = written.filter(({ isInsertOnly }) => !(isInsertOnly && mayHaveUpdated));
     const chosen = chooseOne(certain, indexPaths, key.keyText);
-    return { indexPath, path: chosen?.path ?? indexPath, value: chosen?.value };
+    return { indexPath, path: chosen?.path ?? indexPath, value: toUserValue(chosen?.value) };
   });
+}
+
+/** Mongoose 8 keeps a UUID as the Binary that it sends; the user wrote a UUID. */
+function toUserValue(value: unknown): unknown {
+  const isBinary = typeof value === 'object' && value !== null && 'sub_type' in value;
+  const isUuid = isBinary && value.sub_type === 4 && 'toUUID' in value;
+  return isUuid ? (value.toUUID as () => unknown)() : value;
 }
 
 function chooseOne(

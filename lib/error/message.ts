@@ -89,7 +89,13 @@ function toText(value: unknown): string {
   const { toString } = value as { toString?: unknown };
   const hasText = typeof toString === 'function' && toString !== Object.prototype.toString;
   // An object's own text: ObjectId, Decimal128, Buffer and the like.
-  return hasText && !Array.isArray(value)
+  return hasText && !Array.isArray(value) && !(value instanceof Map)
     ? (toString as () => string).call(value)
-    : JSON.stringify(value);
+    : JSON.stringify(value, toPlain);
+}
+
+/** JSON has no bigint and no Map. */
+function toPlain(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return value instanceof Map ? Object.fromEntries(value) : value;
 }

@@ -13,6 +13,8 @@ export type ErrorShape =
   | { kind: 'single'; write: () => Write }
   /** Many documents: a ValidationError with `validationErrors`. */
   | { kind: 'rows' }
+  /** Whatever was thrown, wrapped or not; rows as for insertMany. */
+  | { kind: 'any' }
   /** The MongoBulkWriteError itself, decorated. */
   | { kind: 'bulkWrite' };
 
@@ -28,7 +30,7 @@ export type ErrorShape =
  * });
  */
 export function toValidationError(error: unknown, model: AnyModel): unknown {
-  return convertError(error, model, { kind: 'rows' });
+  return convertError(error, model, { kind: 'any' });
 }
 
 /** The same for a hook, which knows what was written. Never throws. */
@@ -62,17 +64,25 @@ function isExtensible(error: unknown): error is object {
 /** What the caller gets, or a sentence that says why a duplicate is left as it is. */
 function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
   if (isConverted(error)) return error;
-  const found = findDuplicates(error);
+  // In a hook a user's own error that wraps a duplicate is the user's; Mongoose's wrapper is not.
+  const found =
+    shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
   if (found === undefined) return error;
   const conversion = startConversion(model, findOptions(model.schema));
   if (found.kind === 'single') {
     const write = shape.kind === 'single' ? shape.write() : {};
     return convertDuplicate(conversion, found.duplicate, write, found.error);
   }
-  if (shape.kind === 'rows') return toBulkValidationError(conversion, found);
+  if (shape.kind === 'rows' || shape.kind === 'any')
+    return toBulkValidationError(conversion, found);
   // A bulk error inside another, or out of the write of one document, is of some other write.
   const isOwn = shape.kind === 'bulkWrite' && found.error === error;
   return isOwn ? decorateBulkWriteError(conversion, found) : error;
+}
+
+/** What `unique: [true, message]` makes of the driver's error before any hook runs. */
+function isMongooseWrapper({ name, code }: Record<string, unknown>): boolean {
+  return name === 'MongooseError' && code === undefined;
 }
 
 /** The plugin applied twice, globally and on the schema, converts once. */

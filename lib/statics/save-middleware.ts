@@ -1,16 +1,19 @@
-/** Runs a schema's own pre('save') middleware on a document that is not saved by `save()`. */
+/** Runs validation and a schema's own pre('save') middleware on a document that `save()` does not save. */
 import type { AnyModel } from '../options';
 
-// What a document offers here; Mongoose's own type of "some document" is `any` throughout.
+/** What a document offers here; Mongoose's own type of "some document" is `any` throughout. */
 export interface SavableDocument {
+  constructor: AnyModel;
+  $__: { saveOptions?: object };
   $isNew: boolean;
   toBSON(): Record<string, unknown>;
   directModifiedPaths(): string[];
+  markModified(path: string): void;
   $isDefault(path: string): boolean;
   $session(session: unknown): unknown;
   $validate(): Promise<void>;
   set(path: string, value: unknown): unknown;
-  get(path: string): unknown;
+  get(path: string, type: null, options: { getters: false }): unknown;
   initializeTimestamps?: () => unknown;
 }
 
@@ -29,16 +32,18 @@ interface Hooks {
 }
 
 /**
- * Runs the middleware and tells whether it read `isNew`: then what it did holds for an insert alone.
+ * Runs the middleware of the document's own schema, which a discriminator's is not its model's.
  *
  * @throws what the middleware throws, or an Error where this Mongoose does not let it be run
  */
 export async function runSaveMiddleware(
-  model: AnyModel,
   document: SavableDocument,
   saveOptions: object,
-): Promise<{ readIsNew: boolean }> {
-  const { hooks } = (model.schema as unknown as { s?: { hooks?: Partial<Hooks> } }).s ?? {};
+): Promise<void> {
+  const { schema } = document.constructor as unknown as {
+    schema: { s?: { hooks?: Partial<Hooks> } };
+  };
+  const hooks = schema.s?.hooks;
   if (typeof hooks?.filter !== 'function' || typeof hooks.execPre !== 'function') {
     throw new Error(
       "saveOrUpsert: this Mongoose does not let pre('save') middleware be run without save(), so " +
@@ -46,37 +51,50 @@ export async function runSaveMiddleware(
     );
   }
   const own = hooks.filter(({ fn }) => !BUILT_IN.has(fn.name));
-  let readIsNew = false;
+  // Where the middleware of subdocuments finds them.
+  document.$__.saveOptions = saveOptions;
+  await new Promise<void>((resolve, reject) => {
+    const done = (error?: unknown): void => {
+      // Whatever middleware threw is the caller's, an Error or not.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      if (error) reject(isSkip(error) ? new Error(SKIPPED) : error);
+      else resolve();
+    };
+    const promise = own.execPre('save', document, [saveOptions], done);
+    if (promise instanceof Promise) {
+      promise.then(() => {
+        done();
+      }, done);
+    }
+  });
+}
+
+const SKIPPED = "saveOrUpsert: pre('save') middleware asked for no write, so nothing was written.";
+
+/** What `mongoose.skipMiddlewareFunction()` makes; it is no Error. */
+function isSkip(error: unknown): boolean {
+  return (
+    typeof error === 'object' && error !== null && error.constructor.name === 'skipWrappedFunction'
+  );
+}
+
+/** Does middleware or a validator ask whether the document is new? Mongoose itself asks `$isNew`. */
+export function watchIsNew(document: SavableDocument): { stop: () => boolean } {
+  let wasRead = false;
   Object.defineProperty(document, 'isNew', {
     configurable: true,
     get(this: SavableDocument) {
-      readIsNew = true;
+      wasRead = true;
       return this.$isNew;
     },
     set(this: SavableDocument, value: boolean) {
       this.$isNew = value;
     },
   });
-  try {
-    await execPreSave(own, document, saveOptions);
-  } finally {
-    Reflect.deleteProperty(document, 'isNew');
-  }
-  return { readIsNew };
-}
-
-async function execPreSave(hooks: Hooks, document: unknown, saveOptions: object): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const done = (error?: unknown): void => {
-      if (error instanceof Error) reject(error);
-      // Mongoose lets a middleware skip the write by throwing a marker that is no Error.
-      else if (error) reject(new Error("saveOrUpsert: pre('save') middleware asked for no write"));
-      else resolve();
-    };
-    const promise = hooks.execPre('save', document, [saveOptions], done);
-    if (promise instanceof Promise)
-      promise.then(() => {
-        done();
-      }, done);
-  });
+  return {
+    stop: () => {
+      Reflect.deleteProperty(document, 'isNew');
+      return wasRead;
+    },
+  };
 }

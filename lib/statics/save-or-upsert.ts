@@ -22,12 +22,12 @@ export async function saveOrUpsert(
   checkArguments(input, options);
   const { conflictTarget, session, lean } = options;
   const named = conflictTarget === undefined ? undefined : findNamedTarget(this, conflictTarget);
-  const { upsert, target } = await prepareUpsert(this, input as object, named, options);
+  const { model, target, upsert } = await prepareUpsert(this, input as object, named, options);
   // A transaction is over with its first error: to run again or to read in it would fail as well.
   const retries = isInTransaction(this, session) ? 0 : MAX_RETRIES;
   for (let retry = 0; ; retry += 1) {
     try {
-      return await sendUpsert(this, upsert, { session, lean });
+      return await sendUpsert(model, upsert, { session, lean });
     } catch (error) {
       if (retry >= retries || !isOn(target, error)) throw error;
       await sleep(Math.random() * FIRST_WAIT * 2 ** retry);

@@ -31,7 +31,7 @@ export function checkArguments(input: unknown, options: unknown): void {
       `saveOrUpsert: the input is ${given}; it must be a plain object, such as document.toObject().`,
     );
   }
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new TypeError(`saveOrUpsert: options is ${show(options)}; it must be an object.`);
   }
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
@@ -40,11 +40,21 @@ export function checkArguments(input: unknown, options: unknown): void {
       `saveOrUpsert: there is no option ${show(unknown)}; allowed are ${OPTIONS.join(', ')}.`,
     );
   }
-  const { conflictTarget, saveMiddleware } = options as SaveOrUpsertOptions;
+  const { conflictTarget, session, lean, saveMiddleware } = options as SaveOrUpsertOptions;
   if (conflictTarget !== undefined && !isConflictTarget(conflictTarget)) {
     throw new TypeError(
       `saveOrUpsert: conflictTarget is ${show(conflictTarget)}; it must be a path, a list of paths or ` +
         'the name of a unique index.',
+    );
+  }
+  if (session != null && typeof (session as Partial<ClientSession>).inTransaction !== 'function') {
+    throw new TypeError(
+      `saveOrUpsert: session is ${show(session)}; it must be what mongoose.startSession() gives.`,
+    );
+  }
+  if (!['undefined', 'boolean', 'object'].includes(typeof lean)) {
+    throw new TypeError(
+      `saveOrUpsert: lean is ${show(lean)}; it must be true, false or { virtuals }.`,
     );
   }
   if (saveMiddleware !== undefined && !['run', 'skip'].includes(saveMiddleware)) {

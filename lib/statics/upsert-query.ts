@@ -39,7 +39,7 @@ export async function sendUpsert(
   for (const [path, equality] of Object.entries(filter)) {
     trusted[path] = model.base.trusted({ ...equality });
   }
-  const query = model.findOneAndUpdate(trusted, {}, {
+  const query = model.findOneAndUpdate(trusted, { $set: {} }, {
     upsert: true,
     returnDocument: 'after',
     setDefaultsOnInsert: false,
@@ -64,8 +64,15 @@ export async function sendUpsert(
         try {
           const result = (await collection.findOneAndUpdate({ ...conditions, ...filter }, merged, {
             ...options,
+            // Middleware may have set these for its own purposes.
+            upsert: true,
+            returnDocument: 'after',
+            returnOriginal: false,
             includeResultMetadata: true,
-          })) as { value: unknown; lastErrorObject?: { updatedExisting?: boolean } };
+          } as object)) as unknown as {
+            value: unknown;
+            lastErrorObject?: { updatedExisting?: boolean };
+          };
           created = result.lastErrorObject?.updatedExisting === false;
           return result.value;
         } catch (error) {

@@ -2,71 +2,93 @@
 
 /** The update of one findOneAndUpdate; operators that would be empty are left out. */
 export interface UpsertUpdate {
-  $set?: Record<string, unknown>;
-  $unset?: Record<string, unknown>;
-  $setOnInsert?: Record<string, unknown>;
+  $set?: Fields;
+  $unset?: Fields;
+  $push?: Fields;
+  $addToSet?: Fields;
+  $setOnInsert?: Fields;
 }
+
+type Fields = Record<string, unknown>;
 
 export interface UpsertSource {
   /** The whole document, as an insert writes it. */
-  inserted: Record<string, unknown>;
-  /** The document that holds the values of `modifiedPaths`; often the same. */
-  updated: Record<string, unknown>;
-  /** The paths that the caller or middleware set; each goes with all below it. */
-  modifiedPaths: string[];
+  inserted: Fields;
+  /** The document that holds the values of `paths`; often the same. */
+  updated: Fields;
+  /** The paths to write always, none below another. */
+  paths: string[];
+  /** Arrays that were only added to: what was added, instead of an array that was never read. */
+  additions: Map<string, { operator: '$push' | '$addToSet'; elements: unknown[] }>;
   /** Paths that never change once they are written: `_id`, `createdAt`, immutable ones. */
   isInsertOnly: (path: string) => boolean;
+  /** The schema's paths right below one that holds an object. */
+  pathsBelow: (path: string) => string[];
 }
 
-/** A modified path that the document does not hold is unset, as `save()` would. */
+/** A path that the document does not hold is unset, as `save()` would. */
 export function splitUpdate(source: UpsertSource): UpsertUpdate {
-  const { inserted, updated, modifiedPaths, isInsertOnly } = source;
-  const always = outermost(modifiedPaths.map((path) => toWritablePath(updated, path))).flatMap(
-    (path) => expand(updated, path, isInsertOnly),
-  );
-  const $set: Record<string, unknown> = {};
-  const $unset: Record<string, unknown> = {};
-  for (const path of always) {
+  const { inserted, updated, paths, additions, isInsertOnly } = source;
+  const update = {
+    $set: {},
+    $unset: {},
+    $push: {},
+    $addToSet: {},
+    $setOnInsert: {},
+  } as Required<UpsertUpdate>;
+  for (const path of paths.flatMap((one) => expand(source, one))) {
+    const added = additions.get(path);
+    const value = valueAt(updated, path);
     if (isInsertOnly(path)) continue;
-    const value = valueAt(updated, path.split('.'));
-    if (value === undefined) $unset[path] = 1;
-    else $set[path] = value;
+    if (added) update[added.operator][path] = { $each: added.elements };
+    else if (value === undefined) update.$unset[path] = 1;
+    else update.$set[path] = value;
   }
-  const $setOnInsert: Record<string, unknown> = {};
-  addRest(inserted, '', new Set([...Object.keys($set), ...Object.keys($unset)]), $setOnInsert);
-  return dropEmpty({ $set, $unset, $setOnInsert });
+  const taken = Object.values(update).flatMap((fields) => Object.keys(fields));
+  addRest(inserted, '', taken, update.$setOnInsert);
+  return Object.fromEntries(
+    Object.entries(update).filter(([, fields]) => Object.keys(fields).length > 0),
+  );
 }
 
 /** Everything of `value` that lies on no path of `taken` and above none. */
-function addRest(
-  value: Record<string, unknown>,
-  prefix: string,
-  taken: Set<string>,
-  rest: Record<string, unknown>,
-): void {
+function addRest(value: Fields, prefix: string, taken: string[], rest: Fields): void {
   for (const [key, child] of Object.entries(value)) {
     const path = prefix + key;
-    if (taken.has(path) || child === undefined) continue;
-    const isAbove = [...taken].some((other) => other.startsWith(`${path}.`));
+    if (taken.includes(path) || child === undefined) continue;
+    const isAbove = taken.some((other) => other.startsWith(`${path}.`));
     if (!isAbove) rest[path] = child;
+    // A Map is an object on the server.
+    else if (child instanceof Map)
+      addRest(Object.fromEntries(child) as Fields, `${path}.`, taken, rest);
     else if (isPlainObject(child)) addRest(child, `${path}.`, taken, rest);
   }
 }
 
-/** An array or a Map is written whole: a path inside would depend on what the server holds. */
-function toWritablePath(document: Record<string, unknown>, path: string): string {
+/** An object with an insert-only path inside is written path by path, so that it keeps that one. */
+function expand(source: UpsertSource, path: string): string[] {
+  const { updated, isInsertOnly, pathsBelow } = source;
+  const value = valueAt(updated, path);
+  if (isInsertOnly(path) || !isPlainObject(value)) return [path];
+  const declared = pathsBelow(path);
+  const others = Object.keys(value)
+    .map((key) => `${path}.${key}`)
+    .filter((one) => !declared.some((other) => other === one || other.startsWith(`${one}.`)));
+  const below = [...declared, ...others].flatMap((one) => expand(source, one));
+  return below.some(isInsertOnly) ? below : [path];
+}
+
+/** An array is written whole: a path inside would depend on what the server holds. */
+export function toWritablePath(document: Fields, path: string): string {
   const segments = path.split('.');
-  let value: unknown = document;
-  for (const [depth, segment] of segments.entries()) {
-    if (value === undefined) return path;
-    if (!isPlainObject(value)) return segments.slice(0, depth).join('.');
-    value = value[segment];
-  }
-  return path;
+  const end = segments.findIndex((_, at) =>
+    Array.isArray(valueAt(document, segments.slice(0, at).join('.'))),
+  );
+  return end < 0 ? path : segments.slice(0, end).join('.');
 }
 
 /** `nested` without `nested.a` where `nested` is there too. */
-function outermost(paths: string[]): string[] {
+export function outermost(paths: string[]): string[] {
   const all = new Set(paths);
   return [...all].filter((path) => {
     const segments = path.split('.');
@@ -74,35 +96,19 @@ function outermost(paths: string[]): string[] {
   });
 }
 
-/** A nested object with an insert-only path inside is written path by path. */
-function expand(
-  document: Record<string, unknown>,
-  path: string,
-  isInsertOnly: (path: string) => boolean,
-): string[] {
-  const value = valueAt(document, path.split('.'));
-  if (isInsertOnly(path) || !isPlainObject(value)) return [path];
-  const below = Object.keys(value).flatMap((key) =>
-    expand(document, `${path}.${key}`, isInsertOnly),
-  );
-  return below.some(isInsertOnly) ? below : [path];
+/** The value under a dotted path, through objects, arrays and Maps. */
+export function valueAt(document: unknown, path: string): unknown {
+  if (path === '') return document;
+  return path.split('.').reduce<unknown>((value, segment) => {
+    if (value instanceof Map) return value.get(segment);
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment))
+      return undefined;
+    return (value as Fields)[segment];
+  }, document);
 }
 
-function valueAt(document: Record<string, unknown>, segments: string[]): unknown {
-  return segments.reduce<unknown>(
-    (value, segment) => (isPlainObject(value) ? value[segment] : undefined),
-    document,
-  );
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
+export function isPlainObject(value: unknown): value is Fields {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-function dropEmpty(update: Required<UpsertUpdate>): UpsertUpdate {
-  return Object.fromEntries(
-    Object.entries(update).filter(([, fields]) => Object.keys(fields as object).length > 0),
-  );
 }

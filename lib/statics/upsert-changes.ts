@@ -1,0 +1,93 @@
+/** What a document was given, and what validation and middleware changed of it. */
+import type { AnyModel } from '../options';
+import type { SavableDocument } from './save-middleware';
+import {
+  isPlainObject,
+  outermost,
+  toWritablePath,
+  valueAt,
+  type UpsertSource,
+} from './upsert-update';
+
+export interface Changes extends Pick<UpsertSource, 'paths' | 'additions'> {
+  /** The document after it, as it is sent to the server. */
+  document: Record<string, unknown>;
+}
+
+/**
+ * The paths that the input set. Mongoose also marks as modified what lies inside the default of a Map
+ * or of an array of subdocuments; that was not given.
+ */
+export function toGivenPaths(document: SavableDocument): string[] {
+  return document.directModifiedPaths().filter((path) => {
+    const segments = path.split('.');
+    return !segments.some((_, end) => document.$isDefault(segments.slice(0, end + 1).join('.')));
+  });
+}
+
+/** The document as the server would give it back: a deep copy, a Map as the object it is there. */
+export type Snapshot = Record<string, unknown>;
+
+export function takeSnapshot({ base }: AnyModel, document: SavableDocument): Snapshot {
+  const { BSON } = base.mongo;
+  return BSON.deserialize(BSON.serialize(document.toBSON(), { ignoreUndefined: true }));
+}
+
+/** The given paths, and those that hold another value than `before`. */
+export function findChanges(
+  model: AnyModel,
+  document: SavableDocument,
+  before: Snapshot,
+  given: string[],
+): Changes {
+  const { EJSON } = model.base.mongo.BSON;
+  const isSame = (a: unknown, b: unknown): boolean =>
+    EJSON.stringify({ value: a }) === EJSON.stringify({ value: b });
+  const after = document.toBSON();
+  const changed = diff(before, takeSnapshot(model, document), isSame).filter(
+    (path) => !isBelowAny(given, path),
+  );
+  const additions: Changes['additions'] = new Map();
+  for (const path of changed) {
+    const added = findAddition(document, after, path);
+    if (added) additions.set(path, added);
+  }
+  const paths = outermost([...given, ...changed].map((path) => toWritablePath(after, path)));
+  return { document: after, paths, additions };
+}
+
+/** The paths at which two documents differ; an array is one value. */
+function diff(
+  before: unknown,
+  after: unknown,
+  isSame: (a: unknown, b: unknown) => boolean,
+): string[] {
+  if (isSame(before, after)) return [];
+  if (!isPlainObject(before) || !isPlainObject(after)) return [''];
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].flatMap((key) =>
+    diff(before[key], after[key], isSame).map((below) => (below === '' ? key : `${key}.${below}`)),
+  );
+}
+
+/** Is `path` one of `paths` or below one? */
+export function isBelowAny(paths: string[], path: string): boolean {
+  return paths.some((one) => path === one || path.startsWith(`${one}.`));
+}
+
+/** Mongoose's arrays keep account of what was added to them. */
+interface MongooseArray {
+  $__getAtomics?: () => [operator: string, operand: unknown][];
+}
+
+function findAddition(document: SavableDocument, after: Record<string, unknown>, path: string) {
+  const array = document.get(path, null, { getters: false }) as MongooseArray | null | undefined;
+  const [atomic, ...others] = Array.isArray(array) ? (array.$__getAtomics?.() ?? []) : [];
+  const elements = valueAt(after, path);
+  if (atomic === undefined || others.length > 0 || !Array.isArray(elements)) return undefined;
+  const [operator, operand] = atomic;
+  if (operator !== '$push' && operator !== '$addToSet') return undefined;
+  const { $each, $position } = operand as { $each?: unknown[]; $position?: number };
+  if ($each === undefined || $position !== undefined) return undefined;
+  return { operator, elements: elements.slice(-$each.length) as unknown[] } as const;
+}
