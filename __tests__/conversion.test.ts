@@ -401,6 +401,43 @@ describe('values', () => {
   });
 });
 
+describe('values that need care', () => {
+  it('a UUID is a UUID, in a message too', async () => {
+    const uuid = '09190f70-3d30-11e5-8814-0f4df9a59c41';
+    const schema = new Schema({ key: { type: Schema.Types.UUID, unique: true } });
+    const Thing = await compile(schema as unknown as Schema, { message: '{VALUE}' });
+    await Thing.create({ key: uuid });
+    for (const write of [
+      () => Thing.create({ key: uuid }),
+      () => Thing.insertMany([{ key: uuid }]),
+      () => Thing.updateOne({ key: null }, { key: uuid }, { upsert: true }),
+    ]) {
+      const { errors } = await caught(write());
+      expect(String(errors['key']?.value)).toBe(uuid);
+      expect(errors['key']?.message).toBe(uuid);
+    }
+  });
+
+  it('an object with a bigint or a Map in it still has a message', async () => {
+    const schema = new Schema({ key: { type: Schema.Types.Mixed, unique: true } });
+    const Thing = await compile(schema as unknown as Schema, { message: '{VALUE}' });
+    await Thing.create({ key: { a: 1n } });
+    const { errors } = await caught(Thing.create({ key: { a: 1n } }));
+    expect(errors['key']?.message).toBe('{"a":"1"}');
+  });
+
+  it('a document with fields named q and u is a document', async () => {
+    const Thing = await compile(
+      new Schema({ email: { type: String, unique: true }, q: {}, u: {} }),
+    );
+    const document = { email: 'a@x', q: { a: 1 }, u: { $set: { email: 'evil' } } };
+    await Thing.collection.insertOne({ ...document });
+    const options = { forceServerObjectId: true };
+    const raw = await rejection(Thing.collection.insertMany([{ ...document }], options));
+    expect(toValidationError(raw, Thing)).toHaveProperty('errors.email.value', 'a@x');
+  });
+});
+
 describe('indexes', () => {
   it('that are declared after the plugin count', async () => {
     const schema = new Schema({ a: Number });
@@ -495,6 +532,20 @@ describe('the plugin', () => {
     await User.create({ key: 'a' });
     const error = await rejection(User.create({ key: 'b' }));
     expect(error).toMatchObject({ name: 'MongoServerError', code: 11000 });
+  });
+
+  it("leaves a user's own error that wraps a duplicate to the user", async () => {
+    class TakenError extends Error {}
+    const schema = new Schema({ email: { type: String, unique: true } });
+    schema.post('save', (error: Error, _document: unknown, next: (error?: Error) => void) => {
+      next(new TakenError('taken', { cause: error }));
+    });
+    const User = await compile(schema);
+    await User.create({ email: 'a@x' });
+    const error = await rejection(User.create({ email: 'a@x' }));
+    expect(error).toBeInstanceOf(TakenError);
+    expect(isDuplicateKeyError(error)).toBe(true);
+    expect(toValidationError(error, User)).toHaveProperty('errors.email.kind', 'unique');
   });
 
   it('passes validation errors, version errors and errors with labels through as they are', async () => {

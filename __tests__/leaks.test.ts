@@ -55,6 +55,8 @@ describe('an error that goes to a log or a browser', () => {
       expect(output).not.toMatch(/password|note|"op"|foundValue|127\.0\.0\.1|mongodb:/);
     }
     expect(outputs[0]).toContain('taken-token');
+    // What console.log(error) prints, the cause and its rows included.
+    expect(inspect(error)).not.toMatch(/-password/);
   });
 });
 

@@ -46,9 +46,9 @@ export interface UniqueGuardStatics {
    * when many call it at once.
    *
    * The input is cast and validated as a document; then the schema's own `pre('save')` middleware runs
-   * on it, so that an upsert never stores what a save would have hashed. Middleware that reads `isNew`
-   * runs twice, for what it did for a new document must not reach one that exists. `post('save')` does
-   * not run: `created` tells what to do. The query's `findOneAndUpdate` middleware runs.
+   * on it, so that an upsert never stores what a save would have hashed. Where middleware or a validator
+   * reads `isNew`, both run twice, for what was done for a new document must not reach one that exists.
+   * `post('save')` does not run: `created` tells what to do. `findOneAndUpdate` middleware runs.
    *
    * Written always: the given paths, what middleware changed, `updatedAt`. Only on insert: defaults,
    * `createdAt`, immutable paths, `_id`.
