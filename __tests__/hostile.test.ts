@@ -10,7 +10,7 @@ const compile = modelFactory(mongoose);
 
 /** Printed with each failure, so that it can be run again. */
 const SEED = Date.now() & 0x7fffffff;
-const RUNS = 50;
+const RUNS = 70;
 
 const AWKWARD = [
   ' index: ',

@@ -88,7 +88,7 @@ describe.each<[string, () => Schema, UniqueGuardOptions]>([
       inspect(error, { depth: 5 }),
       inspect(error.cause),
     ]) {
-      if (write.shape !== 'bulkWrite') expect(output).not.toContain('taken-token');
+      expect(output).not.toContain('taken-token');
     }
     expect(JSON.stringify(error)).not.toContain('taken-token');
     expect(String(error)).not.toContain('taken-token');
@@ -97,6 +97,21 @@ describe.each<[string, () => Schema, UniqueGuardOptions]>([
     if (write.shape === 'single')
       expect(error.cause).toMatchObject({ code: 11000, keyPattern: { token: 1 } });
   });
+});
+
+it('what the server found in the other document stays out', async () => {
+  const model = await compile(schema());
+  const text = `E11000 duplicate key error collection: db.${model.collection.name} index: token_1 dup key: { token: "x" }`;
+  for (const found of [{ foundValue: { note: 'other-note' } }, {}]) {
+    const message = 'foundValue' in found ? text : `${text} found value: { note: "other-note" }`;
+    const raw = Object.assign(new Error(message), { code: 11000, ...found });
+    jest.spyOn(model.collection, 'insertOne').mockRejectedValueOnce(raw as never);
+    const error = await rejection(model.create({ token: 'x' }));
+    expect(error).toHaveProperty('errors.token.value', 'x');
+    for (const output of [JSON.stringify(error), await sent(error), inspect(error, { depth: 5 })]) {
+      expect(output).not.toContain('other-note');
+    }
+  }
 });
 
 it('a path that is not named keeps its value', async () => {

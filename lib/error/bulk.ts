@@ -83,16 +83,20 @@ function convertRows(
   for (const row of rows) {
     const { writeError } = row;
     const { operation, write } = readOperation(row);
-    if (row.op !== undefined) hideOperation(writeError);
     const outcome = convertDuplicate(conversion, row, write, writeError);
     if (typeof outcome === 'string') {
       reason = outcome;
       others.push(writeError);
     } else {
       const index = places.get(writeError) ?? row.index;
-      hidesValue ||= outcome.cause !== writeError;
+      const isHidden = outcome.cause !== writeError;
+      hidesValue ||= isHidden;
+      keepOutOfLogs(writeError, isHidden ? ['op', 'errmsg'] : ['op']);
       converted.set(writeError, addHidden(outcome, { index, operation }));
     }
+  }
+  if (converted.size > 0) {
+    for (const other of others) keepOutOfLogs(other, ['op']);
   }
   return { converted, others, reason, hidesValue };
 }
@@ -133,10 +137,12 @@ function isUpdateStatement(
   return isStatement && 'q' in op && 'u' in op && isObject(op.q) && isObject(op.u);
 }
 
-/** Out of logs, which would print whole documents; Mongoose and the user still find it there. */
-function hideOperation(writeError: object): void {
+/** Logs would print whole documents; Mongoose and the user's code still find them there. */
+function keepOutOfLogs(writeError: object, names: string[]): void {
   const server = 'err' in writeError && isObject(writeError.err) ? writeError.err : writeError;
-  Reflect.defineProperty(server, 'op', { enumerable: false });
+  for (const name of names.filter((one) => one in server)) {
+    Reflect.defineProperty(server, name, { enumerable: false });
+  }
 }
 
 function isObject(value: unknown): value is object {

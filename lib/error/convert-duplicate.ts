@@ -60,8 +60,13 @@ export function convertDuplicate(
   return makeValidationError(
     model,
     toValidatorErrors(index, shown, model, options),
-    hidden.length > 0 ? hideCause(cause) : cause,
+    hidden.length > 0 || hasFoundValue(duplicate, cause) ? hideCause(cause) : cause,
   );
+}
+
+/** Some servers print what the other document holds. */
+function hasFoundValue({ text }: ServerDuplicate, cause: object): boolean {
+  return 'foundValue' in cause || text.includes(' found value: ');
 }
 
 /** A pre('save') middleware that writes elsewhere may hand us the other collection's error. */

@@ -46,6 +46,9 @@ export function hideMessage(error: Error): void {
   const stack = hideStack(error);
   error.message = MESSAGE;
   error.stack = stack;
+  // The driver keeps the server's answer there once more.
+  if ('errorResponse' in error)
+    Reflect.defineProperty(error, 'errorResponse', { enumerable: false });
 }
 
 function hideStack({ name, stack = '' }: Error): string {
