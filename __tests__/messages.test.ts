@@ -280,6 +280,22 @@ describe('when something of ours or of yours fails, the caller gets the original
     }
   });
 
+  it('a value whose toJSON throws', async () => {
+    const schema = new Schema({ key: { type: Schema.Types.Mixed, unique: true } });
+    const model = await compile(schema as unknown as Schema, { message: '{VALUE}' });
+    const key = {
+      toJSON() {
+        throw boom;
+      },
+    };
+    const raw = Object.assign(new Error('E11000'), { code: 11000, keyPattern: { key: 1 } });
+    jest.spyOn(model.collection, 'insertOne').mockRejectedValueOnce(raw as never);
+    const document = new model({ n: 1 });
+    jest.spyOn(document, 'toBSON').mockReturnValue({ key });
+    expect(await rejection(document.save())).toBe(raw);
+    expect(raw).toHaveProperty('uniqueGuard.failure', boom);
+  });
+
   it('a schema whose list of indexes is broken', async () => {
     const schema = email();
     const model = await compile(schema);

@@ -493,6 +493,65 @@ it("gives a plain document with mongoose-lean-virtuals' virtuals", async () => {
   expect(doc).not.toHaveProperty('full');
 });
 
+describe('a race that the server does not settle by itself', () => {
+  let User: AnyModel;
+  beforeAll(async () => {
+    User = await compile(
+      new Schema({
+        email: { type: String, unique: true },
+        username: { type: String, unique: true },
+      }),
+    );
+  });
+  beforeEach(() => User.deleteMany());
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  const duplicate = (path: string) =>
+    Object.assign(new Error('E11000 duplicate key error'), {
+      code: 11000,
+      keyPattern: { [path]: 1 },
+      keyValue: { [path]: 'x' },
+    });
+  const stub = () => jest.spyOn(User.collection, 'findOneAndUpdate');
+  const input = { email: 'a@x', username: 'a' };
+  const options = { conflictTarget: 'email' };
+
+  it('is run again, and succeeds', async () => {
+    const driver = stub().mockRejectedValueOnce(duplicate('email') as never);
+    expect(await User.saveOrUpsert(input, options)).toMatchObject({ created: true });
+    expect(driver).toHaveBeenCalledTimes(2);
+  });
+
+  it('is run again six times at the most, then it is the error of the field', async () => {
+    const driver = stub().mockRejectedValue(duplicate('email') as never);
+    const error = await rejection(User.saveOrUpsert(input, options));
+    expect(error).toHaveProperty('errors.email.kind', 'unique');
+    expect(driver).toHaveBeenCalledTimes(6);
+  });
+
+  it('is not run again for another index, nor for another error', async () => {
+    for (const error of [duplicate('username'), new Error('boom')]) {
+      const driver = stub().mockRejectedValue(error as never);
+      driver.mockClear();
+      await rejection(User.saveOrUpsert(input, options));
+      expect(driver).toHaveBeenCalledTimes(1);
+    }
+  });
+
+  it('is not run again in a transaction', async () => {
+    const driver = stub().mockRejectedValue(duplicate('email') as never);
+    const session = await mongoose.startSession();
+    session.startTransaction();
+    const error = await rejection(User.saveOrUpsert(input, { ...options, session }));
+    expect(error).toHaveProperty('errors.email.kind', 'unique');
+    expect(driver).toHaveBeenCalledTimes(1);
+    await session.abortTransaction();
+    await session.endSession();
+  });
+});
+
 describe('in a transaction', () => {
   let User: AnyModel;
   beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { Schema } from 'mongoose';
-import { isUniqueValidationError, type UniqueGuardNote } from 'mongoose-unique-guard';
+import { isUniqueValidationError, uniqueGuard, type UniqueGuardNote } from 'mongoose-unique-guard';
 import { modelFactory } from './support/compile';
 import { useDatabase } from './support/database';
 import { rejection, type AnyModel } from './support/writes';
@@ -142,6 +142,14 @@ it('a clustered collection, whose text has a key but no index, is read no furthe
   expect(await rejection(model.create({ _id: '507f1f77bcf86cd799439011', email: 'a' }))).toBe(
     error,
   );
+});
+
+it('the plugin applied twice says it once', async () => {
+  const onUnexplained = jest.fn();
+  const model = await compile(one().plugin(uniqueGuard, { onUnexplained }) as unknown as Schema);
+  const error = stub(model, 'insertOne', namesIt('other_1'));
+  expect(await rejection(model.create({ email: 'a' }))).toBe(error);
+  expect(onUnexplained).toHaveBeenCalledTimes(1);
 });
 
 it('what onUnexplained throws is no error of the write', async () => {

@@ -57,7 +57,7 @@ function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): 
 }
 
 /** Says whether two values are one in an index, whatever class each side holds them in. */
-export type IsSameValue = (a: unknown, b: unknown) => boolean;
+type IsSameValue = (a: unknown, b: unknown) => boolean;
 
 /** One entry for each path of the index; a value that nothing tells is undefined, never a guess. */
 export function findFieldErrors(

@@ -8,7 +8,7 @@ import { addHidden, isUniqueValidationError } from './validation-error';
 import type { Write } from './written-value';
 
 /** How the error of a write reaches its caller. */
-export type ErrorShape =
+type ErrorShape =
   /** One document or one query. */
   | { kind: 'single'; write: () => Write }
   /** Many documents: a ValidationError with `validationErrors`. */
@@ -63,7 +63,7 @@ function isExtensible(error: unknown): error is object {
 
 /** What the caller gets, or a sentence that says why a duplicate is left as it is. */
 function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
-  if (isConverted(error)) return error;
+  if (isConverted(error) || (shape.kind !== 'any' && hasNote(error))) return error;
   // In a hook a user's own error that wraps a duplicate is the user's; Mongoose's wrapper is not.
   const found =
     shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
@@ -73,8 +73,9 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
     const write = shape.kind === 'single' ? shape.write() : {};
     return convertDuplicate(conversion, found.duplicate, write, found.error);
   }
-  if (shape.kind === 'rows' || shape.kind === 'any')
+  if (shape.kind === 'rows' || shape.kind === 'any') {
     return toBulkValidationError(conversion, found);
+  }
   // A bulk error inside another, or out of the write of one document, is of some other write.
   const isOwn = shape.kind === 'bulkWrite' && found.error === error;
   return isOwn ? decorateBulkWriteError(conversion, found) : error;
@@ -83,6 +84,11 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
 /** What `unique: [true, message]` makes of the driver's error before any hook runs. */
 function isMongooseWrapper({ name, code }: Record<string, unknown>): boolean {
   return name === 'MongooseError' && code === undefined;
+}
+
+/** The plugin applied twice says once why it left an error alone. */
+function hasNote(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && Object.hasOwn(error, 'uniqueGuard');
 }
 
 /** The plugin applied twice, globally and on the schema, converts once. */

@@ -37,7 +37,7 @@ export interface UniqueValidationError extends MongooseErrors.ValidationError {
 }
 
 /** What one ValidatorError is made of. */
-export interface ValidatorProperties {
+interface ValidatorProperties {
   path: string;
   /** The kind; Mongoose calls it so in a validator's properties. */
   type: string;

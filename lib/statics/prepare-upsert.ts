@@ -15,7 +15,7 @@ import type { SaveOrUpsertOptions } from './upsert-options';
 import type { PreparedUpsert } from './upsert-query';
 import { splitUpdate, valueAt } from './upsert-update';
 
-export interface Preparation {
+interface Preparation {
   /** The discriminator that the input is of, else the model that was called. */
   model: AnyModel;
   target: UniqueIndex;

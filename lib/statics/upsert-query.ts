@@ -11,7 +11,7 @@ export interface PreparedUpsert {
   collation?: Record<string, unknown>;
 }
 
-export interface UpsertQueryOptions {
+interface UpsertQueryOptions {
   session?: ClientSession | null | undefined;
   lean?: boolean | { virtuals?: boolean | string[] } | undefined;
 }
