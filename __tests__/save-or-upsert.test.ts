@@ -9,6 +9,9 @@ import { rejection, type AnyModel, type Doc } from './support/writes';
 const mongoose = useDatabase();
 const compile = modelFactory(mongoose);
 
+const twoKeys = () =>
+  new Schema({ email: { type: String, unique: true }, username: { type: String, unique: true } });
+
 const stored = (model: AnyModel) => model.collection.find().sort({ _id: 1 }).toArray();
 const hash = (text: unknown) => createHash('sha256').update(String(text)).digest('hex');
 
@@ -496,12 +499,7 @@ it("gives a plain document with mongoose-lean-virtuals' virtuals", async () => {
 describe('a race that the server does not settle by itself', () => {
   let User: AnyModel;
   beforeAll(async () => {
-    User = await compile(
-      new Schema({
-        email: { type: String, unique: true },
-        username: { type: String, unique: true },
-      }),
-    );
+    User = await compile(twoKeys());
   });
   beforeEach(() => User.deleteMany());
   afterEach(() => {
@@ -555,12 +553,7 @@ describe('a race that the server does not settle by itself', () => {
 describe('in a transaction', () => {
   let User: AnyModel;
   beforeAll(async () => {
-    User = await compile(
-      new Schema({
-        email: { type: String, unique: true },
-        username: { type: String, unique: true },
-      }),
-    );
+    User = await compile(twoKeys());
   });
   beforeEach(() => User.deleteMany());
 

@@ -1,6 +1,6 @@
 /** The same for many rows: insertMany gets a ValidationError, bulkWrite its own error with more on it. */
 import { convertDuplicate, type Conversion } from './convert-duplicate';
-import type { DuplicateRow, Duplicates } from './duplicate-key-error';
+import { isObject, type DuplicateRow, type Duplicates } from './duplicate-key-error';
 import { hideCause, hideMessage } from './hidden-value';
 import { addHidden, makeValidationError, type UniqueValidationError } from './validation-error';
 import type { Write } from './written-value';
@@ -143,10 +143,6 @@ function keepOutOfLogs(writeError: object, names: string[]): void {
   for (const name of names.filter((one) => one in server)) {
     Reflect.defineProperty(server, name, { enumerable: false });
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }
 
 /** Place and code of a row, from the driver's write error or Mongoose 8's copy of it. */

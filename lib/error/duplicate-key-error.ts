@@ -151,6 +151,6 @@ function hasErrorLabels(error: Record<string, unknown>): boolean {
   return Array.isArray(labels) && labels.length > 0;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
