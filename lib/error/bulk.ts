@@ -148,7 +148,7 @@ function keepOutOfLogs(writeError: object, names: string[]): void {
 /** Place and code of a row, from the driver's write error or Mongoose 8's copy of it. */
 function describeRow(row: object): { index: unknown; code: unknown } {
   const { err, index, code } = row as Record<string, unknown>;
-  const server = (isObject(err) ? err : {}) as Record<string, unknown>;
+  const server = (isObject(err) ? err : {});
   return { index: index ?? server['index'], code: code ?? server['code'] };
 }
 
