@@ -209,7 +209,7 @@ describe('saveOrUpsert', () => {
 
     it('takes no Mongoose document, and says what to pass', async () => {
       const document = new User({ email: 'a@x' });
-      await expect(User.saveOrUpsert(document)).rejects.toThrow('document.toObject()');
+      await expect(User.saveOrUpsert(document)).rejects.toThrow('call its save()');
     });
   });
 });
@@ -234,7 +234,9 @@ describe('the conflict target', () => {
       });
       expect(await stored(Page)).toMatchObject([{ title: 'two' }, { tenant: 'u' }]);
     }
-    await expect(Page.saveOrUpsert({ slug: 's' })).rejects.toThrow('all paths of no unique index');
+    await expect(Page.saveOrUpsert({ slug: 's' })).rejects.toThrow(
+      /all paths of no unique index|no unique index that tells/,
+    );
   });
 
   it('may be nested', async () => {
@@ -299,7 +301,9 @@ describe('the conflict target', () => {
   ])('may not be %s, which equality does not find', async (_, schema, input, message) => {
     const Thing = await compile(schema());
     await expect(Thing.saveOrUpsert(input, { conflictTarget: 'email' })).rejects.toThrow(message);
-    await expect(Thing.saveOrUpsert(input)).rejects.toThrow('all paths of no unique index');
+    await expect(Thing.saveOrUpsert(input)).rejects.toThrow(
+      /all paths of no unique index|no unique index that tells/,
+    );
     expect(await stored(Thing)).toEqual([]);
   });
 

@@ -1,5 +1,10 @@
 import { Schema } from 'mongoose';
-import { isUniqueValidationError, uniqueGuard, type UniqueGuardNote } from 'mongoose-unique-guard';
+import {
+  isUniqueValidationError,
+  uniqueGuard,
+  type UniqueGuardNote,
+  type UniqueValidationError,
+} from 'mongoose-unique-guard';
 import { modelFactory } from './support/compile';
 import { useDatabase } from './support/database';
 import { rejection, type AnyModel } from './support/writes';
@@ -150,6 +155,31 @@ it('the plugin applied twice says it once', async () => {
   const error = stub(model, 'insertOne', namesIt('other_1'));
   expect(await rejection(model.create({ email: 'a' }))).toBe(error);
   expect(onUnexplained).toHaveBeenCalledTimes(1);
+});
+
+it('a row of a bulk that is left while others are converted is told too', async () => {
+  const notes: [unknown, UniqueGuardNote][] = [];
+  const model = await compile(one(), { onUnexplained: (...call) => notes.push(call) });
+  await model.collection.createIndexes([{ key: { n: 1 }, unique: true, sparse: true }]);
+  await model.collection.insertMany([{ email: 'a' }, { email: 'b', n: 1 }]);
+  const docs = [{ email: 'a' }, { email: 'c', n: 1 }];
+  for (const write of [
+    () => model.insertMany(docs, { ordered: false }),
+    () =>
+      model.bulkWrite(docs.map((document) => ({ insertOne: { document } })) as never, {
+        ordered: false,
+      }),
+  ]) {
+    notes.length = 0;
+    const error = (await rejection(write())) as UniqueValidationError;
+    expect(error.validationErrors).toHaveLength(1);
+    expect(notes).toEqual([
+      [
+        error.writeErrors?.[1],
+        { reason: expect.stringContaining('names the index n_1') as string },
+      ],
+    ]);
+  }
 });
 
 it('what onUnexplained throws is no error of the write', async () => {

@@ -29,6 +29,7 @@ export function toBulkValidationError(
   const carried = ['insertedDocs', 'writeErrors', 'result', 'mongoose'].filter(
     (name) => name in from,
   );
+  hideProperties(from, ['insertedDocs', 'results', 'mongoose']);
   const cause = hidesValue ? hideCause(bulk.error) : bulk.error;
   const error = makeValidationError(conversion.model, Object.values(first.errors), cause);
   if (others.length > 0) error.message += `; other write errors: ${listRows(others)}`;
@@ -63,7 +64,7 @@ interface ConvertedRows {
   converted: Map<object, UniqueValidationError>;
   /** The rows that failed otherwise, or that no index explains. */
   others: object[];
-  /** Why the last row that was not converted was not. */
+  /** Why the first row that was not converted was not. */
   reason: string;
   /** Does any row hold a value that has to stay out of errors? */
   hidesValue: boolean;
@@ -77,28 +78,28 @@ function convertRows(
   // Where rows were refused by validation before, the driver counts only those that were sent.
   const places = new Map(mongoose?.results?.map((row, place) => [row, place]));
   const converted: ConvertedRows['converted'] = new Map();
-  const others = [...otherErrors];
-  let reason = '';
+  const left: { row: object; reason: string }[] = [];
   let hidesValue = false;
   for (const row of rows) {
     const { writeError } = row;
     const { operation, write } = readOperation(row);
     const outcome = convertDuplicate(conversion, row, write, writeError);
     if (typeof outcome === 'string') {
-      reason = outcome;
-      others.push(writeError);
+      left.push({ row: writeError, reason: outcome });
     } else {
       const index = places.get(writeError) ?? row.index;
       const isHidden = outcome.cause !== writeError;
       hidesValue ||= isHidden;
-      keepOutOfLogs(writeError, isHidden ? ['op', 'errmsg'] : ['op']);
+      keepOutOfLogs(writeError, isHidden);
       converted.set(writeError, addHidden(outcome, { index, operation }));
     }
   }
+  const others = [...otherErrors, ...left.map(({ row }) => row)];
   if (converted.size > 0) {
-    for (const other of others) keepOutOfLogs(other, ['op']);
+    for (const other of others) keepOutOfLogs(other, false);
+    for (const { row, reason } of left) conversion.onLeft(row, reason);
   }
-  return { converted, others, reason, hidesValue };
+  return { converted, others, reason: left[0]?.reason ?? '', hidesValue };
 }
 
 /** The driver keeps a row as it sent it: a document, or an update statement. */
@@ -137,18 +138,26 @@ function isUpdateStatement(
   return isStatement && 'q' in op && 'u' in op && isObject(op.q) && isObject(op.u);
 }
 
-/** Logs would print whole documents; Mongoose and the user's code still find them there. */
-function keepOutOfLogs(writeError: object, names: string[]): void {
+/** Logs and JSON would show whole documents; Mongoose and the user's code still find them there. */
+function keepOutOfLogs(writeError: object, isHidden: boolean): void {
   const server = 'err' in writeError && isObject(writeError.err) ? writeError.err : writeError;
-  for (const name of names.filter((one) => one in server)) {
-    Reflect.defineProperty(server, name, { enumerable: false });
+  hideProperties(server, isHidden ? ['op', 'errmsg'] : ['op']);
+  const { errmsg } = server as { errmsg?: unknown };
+  const shown = { ...describeRow(writeError), ...(!isHidden && { errmsg }) };
+  // The driver's own toJSON names the operation.
+  addHidden(writeError, { toJSON: () => shown });
+}
+
+function hideProperties(object: object, names: string[]): void {
+  for (const name of names.filter((one) => Object.hasOwn(object, one))) {
+    Reflect.defineProperty(object, name, { enumerable: false });
   }
 }
 
 /** Place and code of a row, from the driver's write error or Mongoose 8's copy of it. */
 function describeRow(row: object): { index: unknown; code: unknown } {
   const { err, index, code } = row as Record<string, unknown>;
-  const server = (isObject(err) ? err : {});
+  const server = isObject(err) ? err : {};
   return { index: index ?? server['index'], code: code ?? server['code'] };
 }
 

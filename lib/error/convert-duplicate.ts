@@ -27,11 +27,17 @@ export interface Conversion {
   options: UniqueGuardOptions;
   indexes: UniqueIndex[];
   indexNames: string[];
+  /** Told of each row that is left as it is, while others are converted. */
+  onLeft: (row: object, reason: string) => void;
 }
 
-export function startConversion(model: AnyModel, options: UniqueGuardOptions): Conversion {
+export function startConversion(
+  model: AnyModel,
+  options: UniqueGuardOptions,
+  onLeft: Conversion['onLeft'],
+): Conversion {
   const indexes = findUniqueIndexes(model);
-  return { model, options, indexes, indexNames: indexes.map(({ name }) => name) };
+  return { model, options, indexes, indexNames: indexes.map(({ name }) => name), onLeft };
 }
 
 /** The ValidationError, or a sentence that says why this duplicate is left as it is. */

@@ -39,12 +39,16 @@ export function convertError(error: unknown, model: AnyModel, shape: ErrorShape)
   try {
     const outcome = convert(error, model, shape);
     if (typeof outcome !== 'string') return outcome as CallbackError;
-    note = { reason: `Not converted: ${outcome}.` };
+    note = toNote(outcome);
   } catch (failure) {
     // Whatever failed here, the caller's own error is the one that matters.
     note = { reason: 'Not converted: a message function or the conversion failed.', failure };
   }
   return leaveWithNote(error, model, note) as CallbackError;
+}
+
+function toNote(reason: string): UniqueGuardNote {
+  return { reason: `Not converted: ${reason}.` };
 }
 
 function leaveWithNote(error: unknown, model: AnyModel, note: UniqueGuardNote): unknown {
@@ -68,7 +72,9 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
   const found =
     shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
   if (found === undefined) return error;
-  const conversion = startConversion(model, findOptions(model.schema));
+  const conversion = startConversion(model, findOptions(model.schema), (row, reason) => {
+    leaveWithNote(row, model, toNote(reason));
+  });
   if (found.kind === 'single') {
     const write = shape.kind === 'single' ? shape.write() : {};
     return convertDuplicate(conversion, found.duplicate, write, found.error);

@@ -46,14 +46,16 @@ export function findGivenTarget(model: AnyModel, isGiven: (path: string) => bool
   const given = indexes.filter(({ keyPattern }) => Object.keys(keyPattern).every(isGiven));
   const [index, ...others] = given;
   if (index !== undefined && others.length === 0) return index;
-  const problem =
-    index === undefined
-      ? 'the input gives all paths of no unique index'
-      : `the input gives all paths of ${list(given)}`;
-  const choose = indexes.length > 0 ? list(indexes) : 'none, so declare one';
+  if (indexes.length === 0) {
+    throw new TypeError(
+      `saveOrUpsert: ${model.modelName} has no unique index that tells which document is meant; ` +
+        'declare one, or use create().',
+    );
+  }
+  const problem = index === undefined ? 'no unique index' : list(given);
   throw new TypeError(
-    `saveOrUpsert: ${problem}, so it is not clear which document is meant. ` +
-      `Pass conflictTarget; the unique indexes of ${model.modelName} are ${choose}.`,
+    `saveOrUpsert: the input has values for all paths of ${problem}, so it is not clear which document ` +
+      `is meant. Pass conflictTarget; the unique indexes of ${model.modelName} are ${list(indexes)}.`,
   );
 }
 

@@ -28,7 +28,8 @@ export function checkArguments(input: unknown, options: unknown): void {
   if (!isObject || '$__' in input) {
     const given = isObject ? 'a Mongoose document' : show(input);
     throw new TypeError(
-      `saveOrUpsert: the input is ${given}; it must be a plain object, such as document.toObject().`,
+      `saveOrUpsert: the input is ${given}; it must be a plain object of the paths to write, such as ` +
+        '{ email, name }. To store a document that was loaded, call its save().',
     );
   }
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
