@@ -33,11 +33,14 @@ const ORDER = [
   /^error\/to-validation-error$/,
   /^error\/bulk$/,
   /^error\/convert-duplicate$/,
+  /^error\/hidden-value$/,
   /^error\/(message|validation-error)$/,
-  /^error\/(field-errors|hidden-value|possible-index)$/,
+  /^error\/(field-errors|possible-index)$/,
   /^error\/(duplicate-key|written-value)$/,
   /^error\/duplicate-key-error$/,
   /^schema\/unique-index$/,
+  /^schema\/path$/,
+  /^same-value$/,
   /^options$/,
 ];
 const rank = (file: string) =>

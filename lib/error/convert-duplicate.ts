@@ -1,5 +1,6 @@
 /** Stages 2 to 4 for one duplicate: from what the server told to a ValidationError, or the reason why not. */
 import type { AnyModel, UniqueGuardOptions, UniqueIndexOptions } from '../options';
+import { sameValueFor } from '../same-value';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import { parseDuplicateKey, type DuplicateKey } from './duplicate-key';
 import type { ServerDuplicate } from './duplicate-key-error';
@@ -54,7 +55,7 @@ export function convertDuplicate(
   }
   const index = findViolatedIndex(key, indexes) ?? findOnlyPossibleIndex(key, write, conversion);
   if (index === undefined) return explainMissingIndex(key, model);
-  const fields = findFieldErrors(index, key, write, isSameValue(model));
+  const fields = findFieldErrors(index, key, write, sameValueFor(model));
   // As a key of `errors` this one would swap the object's prototype.
   if (fields.length === 0 || fields.some(({ path }) => path === '__proto__')) {
     return 'the violated index has no path that an error can stand on';
@@ -130,10 +131,4 @@ function fieldsToShow(
 ): Pick<FieldError, 'path' | 'value'>[] {
   if (path === undefined) return fields;
   return [fields.find(({ indexPath }) => indexPath === path) ?? { path, value: undefined }];
-}
-
-/** Compares as BSON: the server's answer holds other classes than the document (Long and number). */
-function isSameValue(model: AnyModel): (a: unknown, b: unknown) => boolean {
-  const { EJSON } = model.base.mongo.BSON;
-  return (a, b) => a === b || EJSON.stringify({ a }) === EJSON.stringify({ a: b });
 }

@@ -1,4 +1,5 @@
 /** Stage 3: meets the schema. Which index was violated, on which paths, and what was written there. */
+import type { IsSameValue } from '../same-value';
 import type { UniqueIndex } from '../schema/unique-index';
 import type { DuplicateKey } from './duplicate-key';
 import { findWrittenValues, isPathUpdated, type Write, type WrittenValue } from './written-value';
@@ -55,9 +56,6 @@ function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): 
     })
   );
 }
-
-/** Says whether two values are one in an index, whatever class each side holds them in. */
-type IsSameValue = (a: unknown, b: unknown) => boolean;
 
 /** One entry for each path of the index; a value that nothing tells is undefined, never a guess. */
 export function findFieldErrors(

@@ -1,6 +1,8 @@
 /** Which values stay out of errors, and what stands in their place. */
 import type { AnyModel, AnySchema, UniqueGuardOptions } from '../options';
+import { findPathType, prefixesOf } from '../schema/path';
 import { schemasOf } from '../schema/unique-index';
+import { addHidden } from './validation-error';
 
 const MESSAGE = 'E11000 duplicate key error (the value is hidden)';
 
@@ -12,12 +14,7 @@ export function isValueHidden(model: AnyModel, options: UniqueGuardOptions, path
 }
 
 function isUnselected(schema: AnySchema, path: string): boolean {
-  const segments = path.split('.');
-  return segments.some((_, end) => {
-    const prefix = segments.slice(0, end + 1).join('.');
-    const type = schema.path(prefix) as { options?: { select?: unknown } } | undefined;
-    return type?.options?.select === false;
-  });
+  return prefixesOf(path).some((one) => findPathType(schema, one)?.options?.select === false);
 }
 
 /** The driver's error without its text, its keyValue and the operation: they all hold the value. */
@@ -25,20 +22,8 @@ export function hideCause(cause: object): object {
   const { index, code, codeName, keyPattern } = cause as Record<string, unknown>;
   const kept = { index, code, codeName, keyPattern };
   if (!(cause instanceof Error)) return { ...kept, errmsg: MESSAGE };
-  const copy = Object.create(Object.getPrototypeOf(cause) as object) as object;
-  for (const [name, value] of Object.entries({
-    ...kept,
-    message: MESSAGE,
-    stack: hideStack(cause),
-  })) {
-    Object.defineProperty(copy, name, {
-      value,
-      enumerable: name in kept && value !== undefined,
-      writable: true,
-      configurable: true,
-    });
-  }
-  return copy;
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(cause) as object) as object, kept);
+  return addHidden(copy, { message: MESSAGE, stack: hideStack(cause) });
 }
 
 /** For an error that has to stay the same object: its text alone is replaced. */

@@ -1,5 +1,6 @@
 /** Chooses the message of a violation and fills it. */
 import type { AnyModel, MessageContext, UniqueIndexOptions, UniqueGuardOptions } from '../options';
+import { findPathType } from '../schema/path';
 import { schemasOf } from '../schema/unique-index';
 
 /**
@@ -29,23 +30,13 @@ function findPathMessage(model: AnyModel, indexPaths: string[]): string | undefi
   const [indexPath, ...others] = indexPaths;
   if (indexPath === undefined || others.length > 0) return undefined;
   for (const schema of schemasOf(model)) {
-    const type = schema.path(indexPath) as SchemaTypeWithUnique | undefined;
-    for (const unique of [type?.options?.unique, embeddedTypeOf(type)?.options?.unique]) {
+    const type = findPathType(schema, indexPath);
+    const ofElements = type?.embeddedSchemaType ?? type?.caster;
+    for (const unique of [type?.options?.unique, ofElements?.options?.unique]) {
       if (Array.isArray(unique) && typeof unique[1] === 'string') return unique[1];
     }
   }
   return undefined;
-}
-
-interface SchemaTypeWithUnique {
-  options?: { unique?: unknown };
-  embeddedSchemaType?: SchemaTypeWithUnique;
-  caster?: SchemaTypeWithUnique;
-}
-
-/** The type of an array's elements: Mongoose 9 and 8 name it differently. */
-function embeddedTypeOf(type: SchemaTypeWithUnique | undefined): SchemaTypeWithUnique | undefined {
-  return type?.embeddedSchemaType ?? type?.caster;
 }
 
 /** `mongoose.Error.messages.general.unique`, where an app has set it beside Mongoose's own. */

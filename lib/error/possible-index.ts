@@ -2,18 +2,16 @@
 import type { UniqueIndex } from '../schema/unique-index';
 import { findWrittenValues, isPathUpdated, type Write } from './written-value';
 
-/** One index of each name: discriminators repeat those of their base. */
 export function findPossibleIndexes(
   indexes: UniqueIndex[],
   write: Write,
   newObjectId: () => string,
 ): UniqueIndex[] {
-  const byName = new Map(indexes.map((index) => [index.name, index]));
-  return [...byName.values()].filter((index) => isPossible(index, write, newObjectId));
+  return indexes.filter((index) => isPossible(index, write, newObjectId));
 }
 
 function isPossible(index: UniqueIndex, write: Write, newObjectId: () => string): boolean {
-  const { document, update, filter, mayInsert } = write;
+  const { document, update, mayInsert } = write;
   if (document === undefined && update === undefined) return true;
   const paths = Object.keys(index.keyPattern);
   const isId = index.name === '_id_';
@@ -21,11 +19,8 @@ function isPossible(index: UniqueIndex, write: Write, newObjectId: () => string)
     // An _id never changes; any other index clashes only where one of its paths was written.
     return !isId && (document !== undefined || paths.some((path) => isPathUpdated(write, path)));
   }
-  const valuesOf = (path: string) =>
-    findWrittenValues(
-      { ...(document && { document }), ...(update && { update }), ...(filter && { filter }) },
-      path,
-    );
+  // Only what was written: not the null that stands for a path which a document does not have.
+  const valuesOf = (path: string) => findWrittenValues({ ...write, isComplete: false }, path);
   if (isId) return valuesOf('_id').some(({ value }) => !isMadeHere(value, newObjectId));
   // A new document has a place in every index but a sparse one of whose paths it holds none.
   return !index.sparse || paths.some((path) => valuesOf(path).length > 0);

@@ -3,7 +3,7 @@ import type { CallbackError } from 'mongoose';
 import { findOptions, type AnyModel, type UniqueGuardNote } from '../options';
 import { decorateBulkWriteError, toBulkValidationError } from './bulk';
 import { convertDuplicate, startConversion } from './convert-duplicate';
-import { findDuplicates } from './duplicate-key-error';
+import { findDuplicates, isObject } from './duplicate-key-error';
 import { addHidden, isUniqueValidationError } from './validation-error';
 import type { Write } from './written-value';
 
@@ -62,7 +62,7 @@ function leaveWithNote(error: unknown, model: AnyModel, note: UniqueGuardNote): 
 }
 
 function isExtensible(error: unknown): error is object {
-  return typeof error === 'object' && error !== null && Object.isExtensible(error);
+  return isObject(error) && Object.isExtensible(error);
 }
 
 /** What the caller gets, or a sentence that says why a duplicate is left as it is. */
@@ -94,11 +94,10 @@ function isMongooseWrapper({ name, code }: Record<string, unknown>): boolean {
 
 /** The plugin applied twice says once why it left an error alone. */
 function hasNote(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && Object.hasOwn(error, 'uniqueGuard');
+  return isObject(error) && Object.hasOwn(error, 'uniqueGuard');
 }
 
 /** The plugin applied twice, globally and on the schema, converts once. */
 function isConverted(error: unknown): boolean {
-  const isDecorated = typeof error === 'object' && error !== null && 'validationErrors' in error;
-  return isDecorated || isUniqueValidationError(error);
+  return isUniqueValidationError(error) || (isObject(error) && 'validationErrors' in error);
 }

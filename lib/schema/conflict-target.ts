@@ -1,5 +1,6 @@
 /** Which unique index says whether a document is there already. */
 import { show, type AnyModel } from '../options';
+import { findPathType, prefixesOf } from './path';
 import { findUniqueIndexes, schemasOf, type UniqueIndex } from './unique-index';
 
 /** A path, a list of paths in any order, or the name of a unique index. */
@@ -12,7 +13,7 @@ export type ConflictTarget = string | readonly string[];
  */
 export function findNamedTarget(model: AnyModel, conflictTarget: ConflictTarget): UniqueIndex {
   const paths = typeof conflictTarget === 'string' ? [conflictTarget] : [...conflictTarget];
-  const indexes = distinctIndexes(model);
+  const indexes = findUniqueIndexes(model);
   const onPaths = indexes.filter((index) => hasPaths(index, paths));
   const named = indexes.filter(({ name }) => name === conflictTarget);
   const found = onPaths.length > 0 ? onPaths : named;
@@ -40,7 +41,7 @@ export function findNamedTarget(model: AnyModel, conflictTarget: ConflictTarget)
  * @throws TypeError where there is none, or where there are several
  */
 export function findGivenTarget(model: AnyModel, isGiven: (path: string) => boolean): UniqueIndex {
-  const indexes = distinctIndexes(model).filter(
+  const indexes = findUniqueIndexes(model).filter(
     (index) => index.name !== '_id_' && findObstacle(model, index) === undefined,
   );
   const given = indexes.filter(({ keyPattern }) => Object.keys(keyPattern).every(isGiven));
@@ -57,15 +58,6 @@ export function findGivenTarget(model: AnyModel, isGiven: (path: string) => bool
     `saveOrUpsert: the input has values for all paths of ${problem}, so it is not clear which document ` +
       `is meant. Pass conflictTarget; the unique indexes of ${model.modelName} are ${list(indexes)}.`,
   );
-}
-
-/** Discriminators repeat the indexes that their base declares on its paths. */
-function distinctIndexes(model: AnyModel): UniqueIndex[] {
-  const byName = new Map<string, UniqueIndex>();
-  for (const index of findUniqueIndexes(model)) {
-    if (!byName.has(index.name)) byName.set(index.name, index);
-  }
-  return [...byName.values()];
 }
 
 function hasPaths({ keyPattern }: UniqueIndex, paths: string[]): boolean {
@@ -85,14 +77,9 @@ function findObstacle(model: AnyModel, index: UniqueIndex): string | undefined {
 }
 
 function isInArray(model: AnyModel, path: string): boolean {
-  const segments = path.split('.');
-  return segments.some((_, end) => {
-    const prefix = segments.slice(0, end + 1).join('.');
-    return schemasOf(model).some((schema) => {
-      const type = schema.path(prefix) as { instance: string } | undefined;
-      return type?.instance === 'Array';
-    });
-  });
+  return prefixesOf(path).some((prefix) =>
+    schemasOf(model).some((schema) => findPathType(schema, prefix)?.instance === 'Array'),
+  );
 }
 
 function list(indexes: UniqueIndex[]): string {

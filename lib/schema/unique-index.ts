@@ -15,16 +15,19 @@ const cache = new WeakMap<AnySchema, UniqueIndex[]>();
 
 /**
  * Read on the first use and then kept: plugins may be applied before the indexes are declared, and
- * to read them takes longer than all the rest of a conversion. `_id` comes first.
+ * to read them takes longer than all the rest of a conversion. `_id` comes first; of one name there
+ * is one, for a discriminator repeats what its base declares on a path.
  */
 export function findUniqueIndexes(model: AnyModel): UniqueIndex[] {
-  const indexes = [ID_INDEX];
+  const byName = new Map([[ID_INDEX.name, ID_INDEX]]);
   for (const schema of schemasOf(model)) {
     let own = cache.get(schema);
     if (own === undefined) cache.set(schema, (own = readUniqueIndexes(schema)));
-    indexes.push(...own);
+    for (const index of own) {
+      if (!byName.has(index.name)) byName.set(index.name, index);
+    }
   }
-  return indexes;
+  return [...byName.values()];
 }
 
 /**

@@ -1,6 +1,7 @@
 /** From the caller's input to one upsert, ready to be sent. */
 import { show, type AnyModel, type AnySchema } from '../options';
 import { findGivenTarget } from '../schema/conflict-target';
+import { findPathType } from '../schema/path';
 import type { UniqueIndex } from '../schema/unique-index';
 import { runSaveMiddleware, watchIsNew, type SavableDocument } from './save-middleware';
 import {
@@ -149,8 +150,7 @@ function insertOnlyPaths(schema: AnySchema): (path: string) => boolean {
   ]);
   return (path) => {
     if (always.has(path)) return true;
-    const type = schema.path(path) as
-      { path: string; options?: { immutable?: unknown } } | undefined;
+    const type = findPathType(schema, path);
     // A function would have to be asked about the stored document, which nobody has read.
     return Boolean(type?.options?.immutable) && !isTimestampOfSubdocument(schema, path);
   };
@@ -159,7 +159,7 @@ function insertOnlyPaths(schema: AnySchema): (path: string) => boolean {
 /** A subdocument is written as a whole, with a `createdAt` of its own, or it would have none. */
 function isTimestampOfSubdocument(schema: AnySchema, path: string): boolean {
   const end = path.lastIndexOf('.');
-  const parent = schema.path(path.slice(0, end)) as { schema?: AnySchema } | undefined;
+  const parent = findPathType(schema, path.slice(0, end));
   return (
     parent?.schema !== undefined && timestampPaths(parent.schema).createdAt === path.slice(end + 1)
   );
@@ -167,7 +167,7 @@ function isTimestampOfSubdocument(schema: AnySchema, path: string): boolean {
 
 /** The paths right below a nested object or a subdocument. */
 function pathsBelow(schema: AnySchema, path: string): string[] {
-  const type = schema.path(path) as { schema?: AnySchema; instance?: string } | undefined;
+  const type = findPathType(schema, path);
   if (type?.schema && type.instance !== 'Array') {
     return Object.keys(type.schema.paths).map((child) => `${path}.${child}`);
   }

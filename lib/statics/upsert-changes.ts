@@ -1,5 +1,7 @@
 /** What a document was given, and what validation and middleware changed of it. */
 import type { AnyModel } from '../options';
+import { sameValueFor, type IsSameValue } from '../same-value';
+import { isAtOrBelow, prefixesOf } from '../schema/path';
 import type { SavableDocument } from './save-middleware';
 import {
   isPlainObject,
@@ -19,10 +21,9 @@ export interface Changes extends Pick<UpsertSource, 'paths' | 'additions'> {
  * or of an array of subdocuments; that was not given.
  */
 export function toGivenPaths(document: SavableDocument): string[] {
-  return document.directModifiedPaths().filter((path) => {
-    const segments = path.split('.');
-    return !segments.some((_, end) => document.$isDefault(segments.slice(0, end + 1).join('.')));
-  });
+  return document
+    .directModifiedPaths()
+    .filter((path) => !prefixesOf(path).some((prefix) => document.$isDefault(prefix)));
 }
 
 /** The document as the server would give it back: a deep copy, a Map as the object it is there. */
@@ -40,11 +41,8 @@ export function findChanges(
   before: Snapshot,
   given: string[],
 ): Changes {
-  const { EJSON } = model.base.mongo.BSON;
-  const isSame = (a: unknown, b: unknown): boolean =>
-    EJSON.stringify({ value: a }) === EJSON.stringify({ value: b });
   const after = document.toBSON();
-  const changed = diff(before, takeSnapshot(model, document), isSame).filter(
+  const changed = diff(before, takeSnapshot(model, document), sameValueFor(model)).filter(
     (path) => !isBelowAny(given, path),
   );
   const additions: Changes['additions'] = new Map();
@@ -57,13 +55,8 @@ export function findChanges(
 }
 
 /** The paths at which two documents differ; an array is one value. */
-function diff(
-  before: unknown,
-  after: unknown,
-  isSame: (a: unknown, b: unknown) => boolean,
-): string[] {
-  if (isSame(before, after)) return [];
-  if (!isPlainObject(before) || !isPlainObject(after)) return [''];
+function diff(before: unknown, after: unknown, isSame: IsSameValue): string[] {
+  if (!isPlainObject(before) || !isPlainObject(after)) return isSame(before, after) ? [] : [''];
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...keys].flatMap((key) =>
     diff(before[key], after[key], isSame).map((below) => (below === '' ? key : `${key}.${below}`)),
@@ -72,7 +65,7 @@ function diff(
 
 /** Is `path` one of `paths` or below one? */
 export function isBelowAny(paths: string[], path: string): boolean {
-  return paths.some((one) => path === one || path.startsWith(`${one}.`));
+  return paths.some((one) => isAtOrBelow(path, one));
 }
 
 /** Mongoose's arrays keep account of what was added to them. */

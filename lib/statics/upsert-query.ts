@@ -2,6 +2,7 @@
 import type { ClientSession, Collection, Query } from 'mongoose';
 import { convertError } from '../error/to-validation-error';
 import type { AnyModel } from '../options';
+import { isAtOrBelow } from '../schema/path';
 import type { UpsertUpdate } from './upsert-update';
 
 export interface PreparedUpsert {
@@ -105,13 +106,9 @@ function mergeUpdates(byMiddleware: Operators, ours: UpsertUpdate): Operators {
   const paths = Object.values(merged).flatMap(Object.keys);
   for (const [operator, fields] of Object.entries(byMiddleware)) {
     const added = Object.entries(fields).filter(
-      ([path]) => !paths.some((one) => overlaps(one, path)),
+      ([path]) => !paths.some((one) => isAtOrBelow(one, path) || isAtOrBelow(path, one)),
     );
     if (added.length > 0) merged[operator] = { ...Object.fromEntries(added), ...merged[operator] };
   }
   return merged;
-}
-
-function overlaps(a: string, b: string): boolean {
-  return a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);
 }

@@ -1,5 +1,7 @@
 /** Splits a document into what an upsert writes always and what it writes only on insert. Pure. */
 
+import { isAtOrBelow, prefixesOf } from '../schema/path';
+
 /** The update of one findOneAndUpdate; operators that would be empty are left out. */
 export interface UpsertUpdate {
   $set?: Fields;
@@ -56,7 +58,7 @@ function addRest(value: Fields, prefix: string, taken: string[], rest: Fields): 
   for (const [key, child] of Object.entries(value)) {
     const path = prefix + key;
     if (taken.includes(path) || child === undefined) continue;
-    const isAbove = taken.some((other) => other.startsWith(`${path}.`));
+    const isAbove = taken.some((other) => isAtOrBelow(other, path));
     if (!isAbove) rest[path] = child;
     // A Map is an object on the server.
     else if (child instanceof Map)
@@ -73,32 +75,24 @@ function expand(source: UpsertSource, path: string): string[] {
   const declared = pathsBelow(path);
   const others = Object.keys(value)
     .map((key) => `${path}.${key}`)
-    .filter((one) => !declared.some((other) => other === one || other.startsWith(`${one}.`)));
+    .filter((one) => !declared.some((other) => isAtOrBelow(other, one)));
   const below = [...declared, ...others].flatMap((one) => expand(source, one));
   return below.some(isInsertOnly) ? below : [path];
 }
 
 /** An array is written whole: a path inside would depend on what the server holds. */
 export function toWritablePath(document: Fields, path: string): string {
-  const segments = path.split('.');
-  const end = segments.findIndex((_, at) =>
-    Array.isArray(valueAt(document, segments.slice(0, at).join('.'))),
-  );
-  return end < 0 ? path : segments.slice(0, end).join('.');
+  return prefixesOf(path).find((prefix) => Array.isArray(valueAt(document, prefix))) ?? path;
 }
 
 /** `nested` without `nested.a` where `nested` is there too. */
 export function outermost(paths: string[]): string[] {
   const all = new Set(paths);
-  return [...all].filter((path) => {
-    const segments = path.split('.');
-    return !segments.some((_, end) => end > 0 && all.has(segments.slice(0, end).join('.')));
-  });
+  return [...all].filter((path) => prefixesOf(path).every((one) => one === path || !all.has(one)));
 }
 
 /** The value under a dotted path, through objects, arrays and Maps. */
 export function valueAt(document: unknown, path: string): unknown {
-  if (path === '') return document;
   return path.split('.').reduce<unknown>((value, segment) => {
     if (value instanceof Map) return value.get(segment);
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment))

@@ -1,0 +1,10 @@
+import type { AnyModel } from './options';
+
+/** Says whether two values are one on the server, whatever class each side holds them in. */
+export type IsSameValue = (a: unknown, b: unknown) => boolean;
+
+/** Compares as BSON: the server's answer holds other classes than a document (Long and number). */
+export function sameValueFor({ base }: AnyModel): IsSameValue {
+  const { EJSON } = base.mongo.BSON;
+  return (a, b) => a === b || EJSON.stringify({ value: a }) === EJSON.stringify({ value: b });
+}
