@@ -3,6 +3,7 @@ import express from 'express';
 import { Schema } from 'mongoose';
 import request from 'supertest';
 import {
+  isDuplicateKeyError,
   toValidationError,
   type UniqueGuardOptions,
   type UniqueValidationError,
@@ -116,6 +117,18 @@ it('what the server found in the other document stays out', async () => {
     for (const output of [JSON.stringify(error), await sent(error), inspect(error, { depth: 5 })]) {
       expect(output).not.toContain('other-note');
     }
+  }
+});
+
+it('a cause whose value is hidden is still an error of the driver', async () => {
+  const model = await compile(schema(), { hideValues: true });
+  for (const name of ['create', 'insertMany']) {
+    const write = WRITES.find((one) => one.name === name);
+    if (!write) throw new Error('no such write');
+    const { cause } = await provoke(model, write);
+    expect(cause).toBeInstanceOf(mongoose.mongo.MongoServerError);
+    expect(cause).toHaveProperty('errorLabels', []);
+    expect(isDuplicateKeyError(cause)).toBe(true);
   }
 });
 

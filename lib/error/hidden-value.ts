@@ -19,11 +19,12 @@ function isUnselected(schema: AnySchema, path: string): boolean {
 
 /** The driver's error without its text, its keyValue and the operation: they all hold the value. */
 export function hideCause(cause: object): object {
-  const { index, code, codeName, keyPattern } = cause as Record<string, unknown>;
+  const { index, code, codeName, keyPattern, errorLabelSet } = cause as Record<string, unknown>;
   const kept = { index, code, codeName, keyPattern };
   if (!(cause instanceof Error)) return { ...kept, errmsg: MESSAGE };
   const copy = Object.assign(Object.create(Object.getPrototypeOf(cause) as object) as object, kept);
-  return addHidden(copy, { message: MESSAGE, stack: hideStack(cause) });
+  // The driver's getter for labels reads that set.
+  return addHidden(copy, { message: MESSAGE, stack: hideStack(cause), errorLabelSet });
 }
 
 /** For an error that has to stay the same object: its text alone is replaced. */
