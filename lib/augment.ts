@@ -1,6 +1,8 @@
 import type { Document, HydratedDocument, Require_id, Types } from 'mongoose';
 import type { AnyModel } from './options';
-import type { SaveOrUpsertOptions } from './statics/upsert-options';
+import type { SaveOrUpsertResult } from './statics/save-or-upsert';
+import type { SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
+import type { SaveOrUpsertManyOptions, SaveOrUpsertOptions } from './statics/upsert-options';
 
 /** The raw document type of a model. By castObject: with statics merged in, Model<infer R> is `any`. */
 export type RawDocumentOf<M> = M extends {
@@ -42,8 +44,8 @@ type Lean = true | { virtuals?: boolean | string[] };
 /** The statics that the plugin adds to a model. */
 export interface UniqueGuardStatics {
   /**
-   * Creates the document, or updates the one that is there: one atomic upsert on a unique index, safe
-   * when many call it at once.
+   * Creates the document, or updates, skips or replaces the one that is there: one atomic upsert on a
+   * unique index, safe when many call it at once.
    *
    * The input is cast and validated as a document; then the schema's own `pre('save')` middleware runs
    * on it, so that an upsert never stores what a save would have hashed. Where middleware or a validator
@@ -51,17 +53,18 @@ export interface UniqueGuardStatics {
    * `post('save')` does not run: `created` tells what to do. `findOneAndUpdate` middleware runs.
    *
    * Written always: the given paths, what middleware changed, `updatedAt`. Only on insert: defaults,
-   * `createdAt`, immutable paths, `_id`.
+   * `createdAt`, immutable paths, `_id`. `onConflict` and `update` say otherwise.
    *
-   * One round trip. When another write takes the key in between it runs again, up to 5 times with a
+   * One round trip. When another write takes the key in between it runs again, `maxRetries` times with a
    * short random wait, never in a transaction.
    *
    * @param input the paths to write
    * @param options see {@link SaveOrUpsertOptions}
-   * @returns the document after the write, and whether it was created
-   * @throws ValidationError where the input is invalid (nothing was sent) or another unique index
-   *   refused it (the document that has the key is untouched)
-   * @throws TypeError where the conflict target is not clear, or the input has no value for it
+   * @returns the document after the write, whether it was created, and after how many attempts
+   * @throws ValidationError where the input is invalid (nothing was sent), another unique index refused
+   *   it (the document that has the key is untouched), or the last attempt failed (`error.attempts`)
+   * @throws TypeError where an option is wrong, the conflict target is not clear, or the input has no
+   *   value for it; nothing was sent
    *
    * @example
    * const { doc, created } = await User.saveOrUpsert({ email, name });
@@ -71,12 +74,43 @@ export interface UniqueGuardStatics {
     this: M,
     input: SaveInput<RawDocumentOf<M>>,
     options: SaveOrUpsertOptions & { lean: Lean },
-  ): Promise<{ doc: Require_id<RawDocumentOf<M>>; created: boolean }>;
+  ): Promise<SaveOrUpsertResult<Require_id<RawDocumentOf<M>>>>;
   saveOrUpsert<M extends AnyModel>(
     this: M,
     input: SaveInput<RawDocumentOf<M>>,
     options?: SaveOrUpsertOptions & { lean?: false },
-  ): Promise<{ doc: HydratedDocumentOf<M>; created: boolean }>;
+  ): Promise<SaveOrUpsertResult<HydratedDocumentOf<M>>>;
+  saveOrUpsert<M extends AnyModel>(
+    this: M,
+    input: SaveInput<RawDocumentOf<M>>,
+    options: SaveOrUpsertOptions,
+  ): Promise<SaveOrUpsertResult<HydratedDocumentOf<M> | Require_id<RawDocumentOf<M>>>>;
+
+  /**
+   * The same for many inputs: each batch is one bulkWrite, and one query more for the `_id`s of
+   * documents that were there. One input's failure does not stop the others. Inputs with the same key
+   * act one after the other, in order; a race is run again for those rows alone.
+   *
+   * `pre('validate')` and `pre('save')` middleware run on each input, those of a batch at the same time;
+   * no query middleware runs. Memory holds one batch and an entry for each input.
+   *
+   * @param inputs an array, an iterable or an async iterable of inputs
+   * @param options see {@link SaveOrUpsertManyOptions}
+   * @returns an entry for each input, and how many were created, updated, skipped and failed
+   * @throws the driver's error where a batch as a whole failed, or what `inputs` or `onProgress` throw;
+   *   `error.partialResult` (not enumerable) has the entries of the batches before
+   * @throws in a transaction the first error that the server gives, for that ends it
+   * @throws TypeError where an option is wrong; nothing was sent
+   *
+   * @example
+   * const { created, failed, results } = await User.saveOrUpsertMany(rows, { batchSize: 500 });
+   * for (const { index, error } of results) if (error) log(`row ${index}: ${error.message}`);
+   */
+  saveOrUpsertMany<M extends AnyModel>(
+    this: M,
+    inputs: Iterable<SaveInput<RawDocumentOf<M>>> | AsyncIterable<SaveInput<RawDocumentOf<M>>>,
+    options?: SaveOrUpsertManyOptions,
+  ): Promise<SaveOrUpsertManyResult<HydratedDocumentOf<M>['_id']>>;
 }
 
 // The plugin cannot change the type of the schema it is given, so the statics show on every model,

@@ -4,12 +4,19 @@ export { isUniqueValidationError } from './error/validation-error';
 export { toValidationError } from './error/to-validation-error';
 
 export type { HydratedDocumentOf, RawDocumentOf, SaveInput, UniqueGuardStatics } from './augment';
-export type { SaveOrUpsertOptions } from './statics/upsert-options';
-export type { ConflictTarget } from './schema/conflict-target';
+export type { SaveOrUpsertResult } from './statics/save-or-upsert';
+export type { SaveOrUpsertManyEntry, SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
+export type {
+  SaveOrUpsertManyOptions,
+  SaveOrUpsertOptions,
+  UpdateOperators,
+  UpsertOptions,
+} from './statics/upsert-options';
 export type { UniqueValidationError, UniqueValidatorError } from './error/validation-error';
 export type {
   AnyModel,
   AnySchema,
+  ConflictTarget,
   MessageContext,
   UniqueGuardNote,
   UniqueGuardOptions,

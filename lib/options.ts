@@ -9,6 +9,9 @@ export type AnyModel = Model<any, any, any, any, any>;
 export type AnySchema = Schema<any, any, any, any, any, any>;
 /* eslint-enable @typescript-eslint/no-explicit-any */
 
+/** A path, a list of paths in any order, or the name of a unique index. */
+export type ConflictTarget = string | readonly string[];
+
 /** What a message function is given. */
 export interface MessageContext {
   /** The path that the message stands beside, such as `email` or `contacts.1.email`. */
@@ -74,6 +77,12 @@ export interface UniqueGuardOptions {
    * What it throws is ignored: the caller gets the original error all the same. Default: none.
    */
   onUnexplained?: (error: unknown, note: UniqueGuardNote) => void;
+  /**
+   * The conflict target of saveOrUpsert where a call names none: a path, a list of paths in any order,
+   * or an index name. Checked by the call, for indexes may be declared later. Default: the only unique
+   * index, `_id` aside, whose paths are all in the input.
+   */
+  conflictTarget?: ConflictTarget;
   /** Mongoose's own option of `schema.plugin()`: apply a plugin once. Default: `false`. */
   deduplicate?: boolean;
 }
@@ -91,12 +100,19 @@ export function findOptions(schema: AnySchema): UniqueGuardOptions {
   return plugins.find(({ fn }) => PLUGIN in fn)?.opts ?? {};
 }
 
-const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+export const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+export const isTextList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
 const isMessage = (value: unknown): boolean => isText(value) || typeof value === 'function';
-const isPlainObject = (value: unknown): boolean =>
+const isObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-type Rules = Record<string, [check: (value: unknown) => boolean, allowed: string]>;
+/** For each option a check, and what is allowed, in words. */
+export type Rules = Record<string, [check: (value: unknown) => boolean, allowed: string]>;
+
+export const CONFLICT_TARGET_RULE: Rules[string] = [
+  (value) => isText(value) || (isTextList(value) && (value as unknown[]).length > 0),
+  'a path, a list of paths or the name of a unique index',
+];
 
 const INDEX_RULES: Rules = {
   message: [isMessage, 'a text or a function that returns one'],
@@ -108,40 +124,37 @@ const INDEX_RULES: Rules = {
 const RULES: Rules = {
   message: [isMessage, 'a text or a function that returns one'],
   kind: [isText, 'a text'],
-  indexes: [isPlainObject, 'an object by index name, such as { email_1: { message: "Taken" } }'],
-  hideValues: [
-    (value) => value === true || (Array.isArray(value) && value.every(isText)),
-    'true or a list of paths',
-  ],
+  indexes: [isObject, 'an object by index name, such as { email_1: { message: "Taken" } }'],
+  hideValues: [(value) => value === true || isTextList(value), 'true or a list of paths'],
   onUnexplained: [(value) => typeof value === 'function', 'a function'],
+  conflictTarget: CONFLICT_TARGET_RULE,
   deduplicate: [(value) => typeof value === 'boolean', 'true or false'],
 };
 
 /** Throws a TypeError that names the option, what was given and what is allowed. */
 export function checkOptions(options: unknown): void {
-  checkObject('options', options, RULES);
-  const { indexes } = (options ?? {}) as UniqueGuardOptions;
+  if (options === undefined) return;
+  checkRules('uniqueGuard: options', options, RULES);
+  const { indexes } = options as UniqueGuardOptions;
   for (const [name, indexOptions] of Object.entries(indexes ?? {})) {
-    checkObject(`options.indexes[${show(name)}]`, indexOptions, INDEX_RULES);
+    checkRules(`uniqueGuard: options.indexes[${show(name)}]`, indexOptions, INDEX_RULES);
   }
 }
 
-function checkObject(what: string, given: unknown, rules: Rules): void {
-  if (given === undefined && rules === RULES) return;
+/** The same for any object of options; an option that is undefined counts as left out. */
+export function checkRules(what: string, given: unknown, rules: Rules): void {
   const allowed = Object.keys(rules).join(', ');
-  if (!isPlainObject(given)) {
-    throw new TypeError(
-      `uniqueGuard: ${what} is ${show(given)}; it must be an object with any of ${allowed}.`,
-    );
+  if (!isObject(given)) {
+    throw new TypeError(`${what} is ${show(given)}; it must be an object with any of ${allowed}.`);
   }
   for (const [name, value] of Object.entries(given as object)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (rule === undefined) {
-      throw new TypeError(`uniqueGuard: ${what} has no ${show(name)}; allowed are ${allowed}.`);
+      throw new TypeError(`${what} has no ${show(name)}; allowed are ${allowed}.`);
     }
     const [check, kind] = rule;
     if (value !== undefined && !check(value)) {
-      throw new TypeError(`uniqueGuard: ${what}.${name} is ${show(value)}; it must be ${kind}.`);
+      throw new TypeError(`${what}.${name} is ${show(value)}; it must be ${kind}.`);
     }
   }
 }

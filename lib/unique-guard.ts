@@ -1,5 +1,6 @@
 import { attachHooks } from './hooks';
 import { saveOrUpsert } from './statics/save-or-upsert';
+import { saveOrUpsertMany } from './statics/save-or-upsert-many';
 import { checkOptions, PLUGIN, type AnySchema, type UniqueGuardOptions } from './options';
 
 /**
@@ -24,6 +25,7 @@ export function uniqueGuard(schema: AnySchema, options?: UniqueGuardOptions): vo
 function attachStatics(schema: AnySchema): void {
   const statics = schema.statics as Record<string, unknown>;
   statics['saveOrUpsert'] ??= saveOrUpsert;
+  statics['saveOrUpsertMany'] ??= saveOrUpsertMany;
 }
 
 Object.defineProperty(uniqueGuard, PLUGIN, { value: true });

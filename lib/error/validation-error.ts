@@ -22,6 +22,8 @@ export interface UniqueValidationError extends MongooseErrors.ValidationError {
   index?: number;
   /** On the error of one of many writes: what it was. Not enumerable. */
   operation?: 'insertOne' | 'updateOne' | 'updateMany' | 'replaceOne';
+  /** On the error of saveOrUpsert's own conflict target: how often it was tried. Not enumerable. */
+  attempts?: number;
   /** On the error of insertMany: one error for each duplicate row. Not enumerable. */
   validationErrors?: UniqueValidationError[];
   /**

@@ -1,10 +1,7 @@
 /** Which unique index says whether a document is there already. */
-import { show, type AnyModel } from '../options';
+import { show, type AnyModel, type ConflictTarget } from '../options';
 import { findPathType, prefixesOf } from './path';
 import { findUniqueIndexes, schemasOf, type UniqueIndex } from './unique-index';
-
-/** A path, a list of paths in any order, or the name of a unique index. */
-export type ConflictTarget = string | readonly string[];
 
 /**
  * The unique index that `conflictTarget` names.
@@ -67,16 +64,13 @@ function hasPaths({ keyPattern }: UniqueIndex, paths: string[]): boolean {
 
 /** Why equality on the index's paths would not find the one document that clashes. */
 function findObstacle(model: AnyModel, index: UniqueIndex): string | undefined {
-  if (index.partialFilterExpression !== undefined) {
-    return 'is a partial index: a document outside its filter may hold the same key';
-  }
   const array = Object.keys(index.keyPattern).find((path) => isInArray(model, path));
   return array === undefined
     ? undefined
     : `is an index on the array \`${array}\`: several documents may hold parts of it`;
 }
 
-function isInArray(model: AnyModel, path: string): boolean {
+export function isInArray(model: AnyModel, path: string): boolean {
   return prefixesOf(path).some((prefix) =>
     schemasOf(model).some((schema) => findPathType(schema, prefix)?.instance === 'Array'),
   );

@@ -1,10 +1,11 @@
 /** The unique indexes that a model's schema declares, its discriminators' included. */
+import type { mongo } from 'mongoose';
 import type { AnyModel, AnySchema } from '../options';
 
 export interface UniqueIndex {
   name: string;
   keyPattern: Record<string, unknown>;
-  collation?: Record<string, unknown>;
+  collation?: mongo.CollationOptions;
   partialFilterExpression?: Record<string, unknown>;
   sparse?: boolean;
 }

@@ -1,9 +1,11 @@
 /** From the caller's input to one upsert, ready to be sent. */
-import { show, type AnyModel, type AnySchema } from '../options';
-import { findGivenTarget } from '../schema/conflict-target';
-import { findPathType } from '../schema/path';
+import { findOptions, show, type AnyModel, type AnySchema } from '../options';
+import { findGivenTarget, findNamedTarget } from '../schema/conflict-target';
+import { keptPathsOf, pathsBelow, timestampPaths, type TimestampPaths } from '../schema/kept-paths';
+import { isAtOrBelow } from '../schema/path';
 import type { UniqueIndex } from '../schema/unique-index';
 import { runSaveMiddleware, watchIsNew, type SavableDocument } from './save-middleware';
+import { checkTargetStays, checkUpdateOption } from './update-option';
 import {
   findChanges,
   isBelowAny,
@@ -12,70 +14,165 @@ import {
   type Changes,
   type Snapshot,
 } from './upsert-changes';
-import type { SaveOrUpsertOptions } from './upsert-options';
-import type { PreparedUpsert } from './upsert-query';
-import { splitUpdate, valueAt } from './upsert-update';
+import { toUpsertFilter, type UpsertFilter } from './upsert-filter';
+import { checkInput, findUpdateRule, type UpdateRule, type UpsertOptions } from './upsert-options';
+import { toOperators, valueAt, type Fields } from './upsert-update';
+import type { UpsertWrite } from './upsert-write';
 
-interface Preparation {
+/** What is the same for every input of one call. */
+export interface UpsertCall {
+  model: AnyModel;
+  options: UpsertOptions;
+  named: UniqueIndex | undefined;
+  update: UpdateRule;
+}
+
+export interface PreparedUpsert extends UpsertFilter {
   /** The discriminator that the input is of, else the model that was called. */
   model: AnyModel;
   target: UniqueIndex;
-  upsert: PreparedUpsert;
+  write: UpsertWrite;
+  /** Why the input makes no new document; then one that is there may be updated, and that is all. */
+  lack: { error: unknown } | undefined;
+}
+
+/** @throws TypeError for a target or an update that the model does not have */
+export function startUpsertCall(model: AnyModel, options: UpsertOptions): UpsertCall {
+  const conflictTarget = options.conflictTarget ?? findOptions(model.schema).conflictTarget;
+  const named = conflictTarget === undefined ? undefined : findNamedTarget(model, conflictTarget);
+  const update = findUpdateRule(options.update) ?? { kind: 'all' };
+  checkUpdateOption(model, update);
+  return { model, options, named, update };
+}
+
+interface Outcome extends Changes {
+  lack: PreparedUpsert['lack'];
 }
 
 /** Casts, validates and runs middleware as a save would; nothing is sent. */
-export async function prepareUpsert(
-  calledModel: AnyModel,
-  input: object,
-  named: UniqueIndex | undefined,
-  { session, saveMiddleware }: SaveOrUpsertOptions,
-): Promise<Preparation> {
-  const inserted = new calledModel(input) as unknown as SavableDocument;
+export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<PreparedUpsert> {
+  checkInput(input);
+  const { options, named, update } = call;
+  const inserted = new call.model(input) as unknown as SavableDocument;
   const model = inserted.constructor;
   refuseDottedPaths(model.schema, input);
   const given = toGivenPaths(inserted);
-  const { updatedAt } = setTimestamps(model.schema, inserted);
-  const run = async (document: SavableDocument, before: Snapshot): Promise<Changes> => {
+  const timestamps = setTimestamps(model.schema, inserted);
+  const run = async (document: SavableDocument, before: Snapshot): Promise<Outcome> => {
+    const { session } = options;
     if (session !== undefined) document.$session(session);
-    await document.$validate();
-    if (saveMiddleware !== 'skip') {
+    const lack = await validate(document, options.validateModifiedOnly ?? false);
+    if (options.saveMiddleware !== 'skip') {
       await runSaveMiddleware(document, { ...(session && { session }) });
     }
-    return findChanges(model, document, before, given);
+    return { ...findChanges(model, document, before, given), lack };
   };
 
   const pristine = takeSnapshot(model, inserted);
   const watch = watchIsNew(inserted);
-  let changes: Changes;
+  let onInsert: Outcome;
   let readIsNew: boolean;
   try {
-    changes = await run(inserted, pristine);
+    onInsert = await run(inserted, pristine);
   } finally {
     readIsNew = watch.stop();
   }
   const target =
     named ??
     findGivenTarget(model, (path) => isBelowAny(given, path) && valueAt(pristine, path) != null);
-  const filter = toFilter(model, target, inserted, [...given, ...changes.paths]);
+  if (update.kind === 'operators') checkTargetStays(target, update.operators);
+  const document = toInsertedDocument(model.schema, inserted);
+  const written = [...given, ...onInsert.paths];
+  const found = toUpsertFilter(model, target, document, written, options.onConflict);
   // What it did for a new document must not be written to one that exists, so it runs for both.
-  if (readIsNew) {
+  const isWritten = options.onConflict !== 'skip' && update.kind !== 'operators';
+  let onUpdate = onInsert;
+  if (readIsNew && isWritten) {
     const existing = asExisting(model, pristine, given);
-    changes = await run(existing, takeSnapshot(model, existing));
+    onUpdate = await run(existing, takeSnapshot(model, existing));
   }
+  const write = toWrite(model.schema, call, document, onInsert, onUpdate, timestamps, found);
+  return { model, target, ...found, write, lack: onInsert.lack };
+}
 
-  const asInserted = inserted.toBSON();
-  const { versionKey } = model.schema.options;
-  if (typeof versionKey === 'string') asInserted[versionKey] ??= 0;
-  const update = splitUpdate({
-    inserted: asInserted,
-    updated: changes.document,
-    paths: updatedAt === undefined ? changes.paths : [...new Set([...changes.paths, updatedAt])],
-    additions: changes.additions,
-    isInsertOnly: insertOnlyPaths(model.schema),
-    pathsBelow: (path) => pathsBelow(model.schema, path),
+/** Undefined, or what is missing of a new document, where that may be. */
+async function validate(
+  document: SavableDocument,
+  modifiedOnly: boolean,
+): Promise<PreparedUpsert['lack']> {
+  try {
+    await document.$validate();
+    return undefined;
+  } catch (error) {
+    const { errors } = error as { errors?: Record<string, { name: string }> };
+    // What could not be cast was given, though it never became a value of the document.
+    const isLack = ([path, { name }]: [string, { name: string }]) =>
+      name !== 'CastError' && !document.isModified(path);
+    if (modifiedOnly && errors && Object.entries(errors).every(isLack)) return { error };
+    throw error;
+  }
+}
+
+function toWrite(
+  schema: AnySchema,
+  { options: { onConflict }, update }: UpsertCall,
+  inserted: Fields,
+  onInsert: Changes,
+  onUpdate: Changes,
+  { updatedAt }: TimestampPaths,
+  { key, filter }: UpsertFilter,
+): UpsertWrite {
+  if (onConflict === 'skip') return { kind: 'skip', inserted, given: onInsert.paths };
+  if (onConflict === 'replace') {
+    const existing = onUpdate === onInsert ? inserted : onUpdate.document;
+    // The server begins with what the filter demands, which is the `_id` too where that is the target.
+    const isInsert =
+      '_id' in key
+        ? { $lte: [{ $size: { $objectToArray: '$$ROOT' } }, Object.keys(filter).length] }
+        : { $eq: [{ $type: '$_id' }, 'missing'] };
+    const kept = [...keptPathsOf(schema)];
+    return { kind: 'replace', inserted, existing, given: onInsert.paths, kept, isInsert };
+  }
+  const touched = updatedAt === undefined ? [] : [updatedAt];
+  const isOperators = update.kind === 'operators';
+  const paths = isOperators ? touched : [...new Set([...onUpdate.paths, ...touched])];
+  const always = toOperators({
+    document: onUpdate.document,
+    paths,
+    additions: onUpdate.additions,
+    isKept: toIsKept(schema, update, touched),
+    pathsBelow: (path) => pathsBelow(schema, path),
   });
-  const { collation } = target;
-  return { model, target, upsert: { filter, update, ...(collation && { collation }) } };
+  return { kind: 'update', inserted, given: isOperators ? [] : onInsert.paths, always };
+}
+
+/** A path above a listed one is not kept as a whole: it is written path by path. */
+function toIsKept(
+  schema: AnySchema,
+  update: UpdateRule,
+  touched: string[],
+): (path: string, isWhole: boolean) => boolean {
+  const kept = keptPathsOf(schema);
+  const isAboveAny = (paths: readonly string[], path: string) =>
+    paths.some((one) => isAtOrBelow(one, path));
+  if (update.kind === 'list') {
+    const listed = [...update.paths, ...touched];
+    return (path, isWhole) =>
+      kept.has(path) || !(isBelowAny(listed, path) || (!isWhole && isAboveAny(listed, path)));
+  }
+  if (update.kind === 'except') {
+    const { paths } = update;
+    return (path, isWhole) =>
+      kept.has(path) || isBelowAny(paths, path) || (isWhole && isAboveAny(paths, path));
+  }
+  return (path) => kept.has(path);
+}
+
+function toInsertedDocument(schema: AnySchema, document: SavableDocument): Fields {
+  const inserted = document.toBSON();
+  const { versionKey } = schema.options;
+  if (typeof versionKey === 'string') inserted[versionKey] ??= 0;
+  return inserted;
 }
 
 /** A path into a subdocument, an array or a Map would be a different write on insert and on update. */
@@ -105,87 +202,4 @@ function setTimestamps(schema: AnySchema, document: SavableDocument): TimestampP
   if (isGiven) document.set(paths.updatedAt ?? '', undefined);
   document.initializeTimestamps?.();
   return paths;
-}
-
-/** Equality on the target's paths and nothing else: the server then settles a race by itself. */
-function toFilter(
-  model: AnyModel,
-  target: UniqueIndex,
-  document: SavableDocument,
-  written: string[],
-) {
-  const values = document.toBSON();
-  const entries = Object.keys(target.keyPattern).map((path) => {
-    // A default is no key: it would find the document of somebody who gave none either.
-    const value = isBelowAny(written, path) ? valueAt(values, path) : undefined;
-    if (value === undefined || value === null) {
-      throw new TypeError(
-        `saveOrUpsert: the conflict target \`${path}\` of ${model.modelName} is ${String(value)} in the ` +
-          'input; it needs a value that tells the document. Use create() for one without.',
-      );
-    }
-    if (isOperatorObject(value)) {
-      throw new TypeError(
-        `saveOrUpsert: the conflict target \`${path}\` of ${model.modelName} is ${show(value)}; ` +
-          'it must be a value, not an object of operators.',
-      );
-    }
-    return [path, { $eq: value }] as const;
-  });
-  return Object.fromEntries(entries);
-}
-
-function isOperatorObject(value: unknown): boolean {
-  const isObject = typeof value === 'object' && value !== null && !('_bsontype' in value);
-  return isObject && Object.keys(value).some((key) => key.startsWith('$'));
-}
-
-function insertOnlyPaths(schema: AnySchema): (path: string) => boolean {
-  const { versionKey, discriminatorKey } = schema.options;
-  const always = new Set<unknown>([
-    '_id',
-    versionKey,
-    discriminatorKey,
-    timestampPaths(schema).createdAt,
-  ]);
-  return (path) => {
-    if (always.has(path)) return true;
-    const type = findPathType(schema, path);
-    // A function would have to be asked about the stored document, which nobody has read.
-    return Boolean(type?.options?.immutable) && !isTimestampOfSubdocument(schema, path);
-  };
-}
-
-/** A subdocument is written as a whole, with a `createdAt` of its own, or it would have none. */
-function isTimestampOfSubdocument(schema: AnySchema, path: string): boolean {
-  const end = path.lastIndexOf('.');
-  const parent = findPathType(schema, path.slice(0, end));
-  return (
-    parent?.schema !== undefined && timestampPaths(parent.schema).createdAt === path.slice(end + 1)
-  );
-}
-
-/** The paths right below a nested object or a subdocument. */
-function pathsBelow(schema: AnySchema, path: string): string[] {
-  const type = findPathType(schema, path);
-  if (type?.schema && type.instance !== 'Array') {
-    return Object.keys(type.schema.paths).map((child) => `${path}.${child}`);
-  }
-  return Object.keys(schema.paths).filter((other) => other.startsWith(`${path}.`));
-}
-
-interface TimestampPaths {
-  createdAt?: string;
-  updatedAt?: string;
-}
-
-function timestampPaths(schema: AnySchema): TimestampPaths {
-  const { timestamps } = schema.options;
-  if (!timestamps) return {};
-  const names = timestamps === true ? {} : timestamps;
-  const pathOf = (name: 'createdAt' | 'updatedAt') => {
-    const given = names[name] ?? true;
-    return given === false ? {} : { [name]: given === true ? name : given };
-  };
-  return { ...pathOf('createdAt'), ...pathOf('updatedAt') };
 }

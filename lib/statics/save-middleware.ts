@@ -8,6 +8,7 @@ export interface SavableDocument {
   $isNew: boolean;
   toBSON(): Record<string, unknown>;
   directModifiedPaths(): string[];
+  isModified(path: string): boolean;
   markModified(path: string): void;
   $isDefault(path: string): boolean;
   $session(session: unknown): unknown;

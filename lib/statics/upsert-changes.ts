@@ -11,10 +11,8 @@ import {
   type UpsertSource,
 } from './upsert-update';
 
-export interface Changes extends Pick<UpsertSource, 'paths' | 'additions'> {
-  /** The document after it, as it is sent to the server. */
-  document: Record<string, unknown>;
-}
+/** The document after it, as it is sent to the server, and where it changed. */
+export type Changes = Pick<UpsertSource, 'document' | 'paths' | 'additions'>;
 
 /**
  * The paths that the input set. Mongoose also marks as modified what lies inside the default of a Map
@@ -64,7 +62,7 @@ function diff(before: unknown, after: unknown, isSame: IsSameValue): string[] {
 }
 
 /** Is `path` one of `paths` or below one? */
-export function isBelowAny(paths: string[], path: string): boolean {
+export function isBelowAny(paths: readonly string[], path: string): boolean {
   return paths.some((one) => isAtOrBelow(path, one));
 }
 

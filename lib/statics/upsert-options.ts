@@ -1,71 +1,169 @@
 import type { ClientSession } from 'mongoose';
-import { show } from '../options';
-import type { ConflictTarget } from '../schema/conflict-target';
+import {
+  checkRules,
+  CONFLICT_TARGET_RULE,
+  isTextList,
+  show,
+  type ConflictTarget,
+  type Rules,
+} from '../options';
 
-/** Options of `Model.saveOrUpsert(input, options)`. */
-export interface SaveOrUpsertOptions {
+/** An update of MongoDB's operators, such as `{ $inc: { logins: 1 } }`. */
+export type UpdateOperators = Partial<Record<`$${string}`, Record<string, unknown>>>;
+
+/** Options that saveOrUpsert and saveOrUpsertMany share. */
+export interface UpsertOptions {
   /**
    * The unique index that says whether the document is there: a path, a list of paths in any order,
-   * or an index name. Default: the only unique index, `_id` aside, whose paths are all in the input.
+   * or an index name. Default: the plugin's `conflictTarget`, else the only unique index, `_id` aside,
+   * whose paths are all in the input.
    */
   conflictTarget?: ConflictTarget;
-  /** The session of the write. In a transaction there is one try alone. Default: none. */
+  /**
+   * What becomes of a document that is there. `'update'`: the given paths are written. `'skip'`:
+   * nothing is written. `'replace'`: it becomes the input; `_id`, `createdAt`, the version key, the
+   * discriminator key and immutable paths stay. Default: `'update'`.
+   */
+  onConflict?: 'update' | 'skip' | 'replace';
+  /**
+   * Limits what is written to a document that is there, `updatedAt` aside: a list of paths, or all but
+   * some. An update of operators is written instead of the input, to a new document too; the rest of
+   * that is the input. It must not touch the conflict target's paths. Default: all that is given.
+   */
+  update?: readonly string[] | { except: readonly string[] } | UpdateOperators;
+  /**
+   * Accepts an input without some required paths for a document that is there. Where none is there, the
+   * call rejects with the ValidationError of what is missing, and nothing is written. Default: `false`.
+   */
+  validateModifiedOnly?: boolean;
+  /** `'skip'`: the schema's `pre('save')` middleware does not run. Default: `'run'`. */
+  saveMiddleware?: 'run' | 'skip';
+  /**
+   * How often a write runs again when another one took the key in between, from 0 to 100. The waits are
+   * random, at first up to 5 milliseconds and twice that each time, up to 500. In a transaction a write
+   * never runs again. Default: `5`.
+   */
+  maxRetries?: number;
+  /** The session of the write. Default: that of the surrounding transaction, where Mongoose knows it. */
   session?: ClientSession | null;
+}
+
+/** Options of `Model.saveOrUpsert(input, options)`. */
+export interface SaveOrUpsertOptions extends UpsertOptions {
   /**
    * A plain object instead of a hydrated document; with `{ virtuals: true }` it has the virtuals that
    * mongoose-lean-virtuals adds, where the schema has that plugin. Default: `false`.
    */
   lean?: boolean | { virtuals?: boolean | string[] };
-  /** `'skip'`: the schema's `pre('save')` middleware does not run. Default: `'run'`. */
-  saveMiddleware?: 'run' | 'skip';
 }
 
-const OPTIONS = ['conflictTarget', 'session', 'lean', 'saveMiddleware'];
+/** Options of `Model.saveOrUpsertMany(inputs, options)`. */
+export interface SaveOrUpsertManyOptions extends UpsertOptions {
+  /** Stops at the first input that fails; those after it are not in the result. Default: `false`. */
+  ordered?: boolean;
+  /** How many inputs are read, prepared and sent at once, from 1 to 100,000. Default: `1000`. */
+  batchSize?: number;
+  /**
+   * Called after each batch with the inputs that are done and, where the inputs are an array, how many
+   * there are. What it throws ends the call. Default: none.
+   */
+  onProgress?: (progress: { done: number; total?: number }) => void;
+}
+
+const isOneOf = (values: unknown[]) => (value: unknown) => values.includes(value);
+const isIntegerFrom = (from: number, to: number) => (value: unknown) =>
+  Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
+const isSession = (value: unknown) =>
+  value === null ||
+  typeof (value as Partial<ClientSession> | undefined)?.inTransaction === 'function';
+const isBoolean = isOneOf([true, false]);
+
+const COMMON_RULES: Rules = {
+  conflictTarget: CONFLICT_TARGET_RULE,
+  onConflict: [isOneOf(['update', 'skip', 'replace']), '"update", "skip" or "replace"'],
+  update: [
+    (value) => findUpdateRule(value) !== undefined,
+    'a list of paths, { except: [paths] }, or an update of operators such as { $inc: { logins: 1 } }',
+  ],
+  validateModifiedOnly: [isBoolean, 'true or false'],
+  saveMiddleware: [isOneOf(['run', 'skip']), '"run" or "skip"'],
+  maxRetries: [isIntegerFrom(0, 100), 'a whole number from 0 to 100'],
+  session: [isSession, 'what mongoose.startSession() gives, or null'],
+};
+
+const RULES: Rules = {
+  ...COMMON_RULES,
+  lean: [(value) => ['boolean', 'object'].includes(typeof value), 'true, false or { virtuals }'],
+};
+
+const MANY_RULES: Rules = {
+  ...COMMON_RULES,
+  ordered: [isBoolean, 'true or false'],
+  batchSize: [isIntegerFrom(1, 100_000), 'a whole number from 1 to 100000'],
+  onProgress: [(value) => typeof value === 'function', 'a function'],
+};
 
 /** Throws a TypeError that says what was given and what to write instead; nothing was sent. */
-export function checkArguments(input: unknown, options: unknown): void {
-  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
-  if (!isObject || '$__' in input) {
-    const given = isObject ? 'a Mongoose document' : show(input);
+export function checkOptionsOfOne(options: unknown): void {
+  checkRules('saveOrUpsert: options', options, RULES);
+  checkTogether(options as UpsertOptions);
+}
+
+/** The same for saveOrUpsertMany. */
+export function checkOptionsOfMany(options: unknown): void {
+  checkRules('saveOrUpsertMany: options', options, MANY_RULES);
+  checkTogether(options as UpsertOptions);
+}
+
+function checkTogether({ onConflict, update, validateModifiedOnly }: UpsertOptions): void {
+  if (update !== undefined && onConflict !== undefined && onConflict !== 'update') {
     throw new TypeError(
-      `saveOrUpsert: the input is ${given}; it must be a plain object of the paths to write, such as ` +
-        '{ email, name }. To store a document that was loaded, call its save().',
+      `saveOrUpsert: options.update says what to write to a document that is there, onConflict: ` +
+        `"${onConflict}" says something else; pass one of them.`,
     );
   }
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(`saveOrUpsert: options is ${show(options)}; it must be an object.`);
-  }
-  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
-  if (unknown !== undefined) {
+  if (onConflict === 'replace' && validateModifiedOnly === true) {
     throw new TypeError(
-      `saveOrUpsert: there is no option ${show(unknown)}; allowed are ${OPTIONS.join(', ')}.`,
-    );
-  }
-  const { conflictTarget, session, lean, saveMiddleware } = options as SaveOrUpsertOptions;
-  if (conflictTarget !== undefined && !isConflictTarget(conflictTarget)) {
-    throw new TypeError(
-      `saveOrUpsert: conflictTarget is ${show(conflictTarget)}; it must be a path, a list of paths or ` +
-        'the name of a unique index.',
-    );
-  }
-  if (session != null && typeof (session as Partial<ClientSession>).inTransaction !== 'function') {
-    throw new TypeError(
-      `saveOrUpsert: session is ${show(session)}; it must be what mongoose.startSession() gives.`,
-    );
-  }
-  if (!['undefined', 'boolean', 'object'].includes(typeof lean)) {
-    throw new TypeError(
-      `saveOrUpsert: lean is ${show(lean)}; it must be true, false or { virtuals }.`,
-    );
-  }
-  if (saveMiddleware !== undefined && !['run', 'skip'].includes(saveMiddleware)) {
-    throw new TypeError(
-      `saveOrUpsert: saveMiddleware is ${show(saveMiddleware)}; it must be "run" or "skip".`,
+      'saveOrUpsert: onConflict: "replace" needs a whole document, so validateModifiedOnly cannot be true.',
     );
   }
 }
 
-function isConflictTarget(value: unknown): boolean {
-  const isPath = (one: unknown): boolean => typeof one === 'string' && one !== '';
-  return isPath(value) || (Array.isArray(value) && value.length > 0 && value.every(isPath));
+/** Throws a TypeError where the input is none. */
+export function checkInput(input: unknown): asserts input is object {
+  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
+  if (isObject && !('$__' in input)) return;
+  const given = isObject ? 'a Mongoose document' : show(input);
+  throw new TypeError(
+    `saveOrUpsert: the input is ${given}; it must be a plain object of the paths to write, such as ` +
+      '{ email, name }. To store a document that was loaded, call its save().',
+  );
+}
+
+/** `options.update`, told apart. */
+export type UpdateRule =
+  | { kind: 'all' }
+  | { kind: 'list' | 'except'; paths: readonly string[] }
+  | { kind: 'operators'; operators: UpdateOperators };
+
+/** Undefined where it is none. An empty list would be `onConflict: 'skip'`, but for `updatedAt`. */
+export function findUpdateRule(update: unknown): UpdateRule | undefined {
+  if (update === undefined) return { kind: 'all' };
+  if (Array.isArray(update)) {
+    return isTextList(update) && update.length > 0
+      ? { kind: 'list', paths: update as string[] }
+      : undefined;
+  }
+  if (!isObject(update)) return undefined;
+  const entries = Object.entries(update);
+  const [[name, value] = ['', undefined]] = entries;
+  if (name === 'except' && entries.length === 1) {
+    return isTextList(value) ? { kind: 'except', paths: value as string[] } : undefined;
+  }
+  const isUpdate = entries.every(([key, fields]) => key.startsWith('$') && isObject(fields));
+  return isUpdate && entries.length > 0 ? { kind: 'operators', operators: update } : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

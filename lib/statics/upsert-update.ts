@@ -1,55 +1,63 @@
 /** Splits a document into what an upsert writes always and what it writes only on insert. Pure. */
-
 import { isAtOrBelow, prefixesOf } from '../schema/path';
 
-/** The update of one findOneAndUpdate; operators that would be empty are left out. */
-export interface UpsertUpdate {
-  $set?: Fields;
-  $unset?: Fields;
-  $push?: Fields;
-  $addToSet?: Fields;
-  $setOnInsert?: Fields;
-}
+export type Fields = Record<string, unknown>;
 
-type Fields = Record<string, unknown>;
+/** An update of operators, cast. */
+export type Operators = Partial<Record<`$${string}`, Fields>>;
 
 export interface UpsertSource {
-  /** The whole document, as an insert writes it. */
-  inserted: Fields;
-  /** The document that holds the values of `paths`; often the same. */
-  updated: Fields;
+  /** The document that holds the values of `paths`. */
+  document: Fields;
   /** The paths to write always, none below another. */
   paths: string[];
   /** Arrays that were only added to: what was added, instead of an array that was never read. */
   additions: Map<string, { operator: '$push' | '$addToSet'; elements: unknown[] }>;
-  /** Paths that never change once they are written: `_id`, `createdAt`, immutable ones. */
-  isInsertOnly: (path: string) => boolean;
+  /**
+   * Does a document that is there keep this path: `_id`, `createdAt`, an immutable one, one that is not
+   * listed? `isWhole`: all below included.
+   */
+  isKept: (path: string, isWhole: boolean) => boolean;
   /** The schema's paths right below one that holds an object. */
   pathsBelow: (path: string) => string[];
 }
 
-/** A path that the document does not hold is unset, as `save()` would. */
-export function splitUpdate(source: UpsertSource): UpsertUpdate {
-  const { inserted, updated, paths, additions, isInsertOnly } = source;
-  const update = {
-    $set: {},
-    $unset: {},
-    $push: {},
-    $addToSet: {},
-    $setOnInsert: {},
-  } as Required<UpsertUpdate>;
-  for (const path of paths.flatMap((one) => expand(source, one))) {
-    const added = additions.get(path);
-    const value = valueAt(updated, path);
-    if (isInsertOnly(path)) continue;
-    if (added) update[added.operator][path] = { $each: added.elements };
-    else if (value === undefined) update.$unset[path] = 1;
-    else update.$set[path] = value;
+/** What to write always. A path that the document does not hold is unset, as `save()` would. */
+export function toOperators(source: UpsertSource): Operators {
+  const update = { $set: {}, $unset: {}, $push: {}, $addToSet: {} } as Record<string, Fields>;
+  const write = (operator: string, path: string, value: unknown): void => {
+    (update[operator] as Fields)[path] = value;
+  };
+  for (const path of source.paths.flatMap((one) => expand(source, one))) {
+    if (source.isKept(path, true)) continue;
+    const added = source.additions.get(path);
+    const value = valueAt(source.document, path);
+    if (added) write(added.operator, path, { $each: added.elements });
+    else if (value === undefined) write('$unset', path, 1);
+    else write('$set', path, value);
   }
-  const taken = Object.values(update).flatMap((fields) => Object.keys(fields));
-  addRest(inserted, '', taken, update.$setOnInsert);
+  return withoutEmpty(update);
+}
+
+/** The same with `$setOnInsert` for all of `inserted` that the operators do not write. */
+export function withRestOnInsert(operators: Operators, inserted: Fields): Operators {
+  const rest: Fields = {};
+  addRest(inserted, '', pathsOf(operators), rest);
+  return withoutEmpty({ ...operators, $setOnInsert: { ...rest, ...operators.$setOnInsert } });
+}
+
+/** Every path that an update writes. */
+export function pathsOf(operators: Operators): string[] {
+  const { $rename = {} } = operators;
+  const paths = Object.values(operators).flatMap((fields) => Object.keys(fields ?? {}));
+  return [...paths, ...Object.values($rename).map(String)];
+}
+
+/** The server takes no operator without a path. */
+export function withoutEmpty(update: Operators): Operators {
+  const entries = Object.entries(update);
   return Object.fromEntries(
-    Object.entries(update).filter(([, fields]) => Object.keys(fields).length > 0),
+    entries.filter(([, fields]) => fields !== undefined && Object.keys(fields).length > 0),
   );
 }
 
@@ -57,7 +65,7 @@ export function splitUpdate(source: UpsertSource): UpsertUpdate {
 function addRest(value: Fields, prefix: string, taken: string[], rest: Fields): void {
   for (const [key, child] of Object.entries(value)) {
     const path = prefix + key;
-    if (taken.includes(path) || child === undefined) continue;
+    if (child === undefined || taken.some((other) => isAtOrBelow(path, other))) continue;
     const isAbove = taken.some((other) => isAtOrBelow(other, path));
     if (!isAbove) rest[path] = child;
     // A Map is an object on the server.
@@ -67,17 +75,17 @@ function addRest(value: Fields, prefix: string, taken: string[], rest: Fields): 
   }
 }
 
-/** An object with an insert-only path inside is written path by path, so that it keeps that one. */
+/** An object with a kept path inside is written path by path, so that it keeps that one. */
 function expand(source: UpsertSource, path: string): string[] {
-  const { updated, isInsertOnly, pathsBelow } = source;
-  const value = valueAt(updated, path);
-  if (isInsertOnly(path) || !isPlainObject(value)) return [path];
+  const { document, isKept, pathsBelow } = source;
+  const value = valueAt(document, path);
+  if (isKept(path, false) || !isPlainObject(value)) return [path];
   const declared = pathsBelow(path);
   const others = Object.keys(value)
     .map((key) => `${path}.${key}`)
     .filter((one) => !declared.some((other) => isAtOrBelow(other, one)));
   const below = [...declared, ...others].flatMap((one) => expand(source, one));
-  return below.some(isInsertOnly) ? below : [path];
+  return below.some((one) => isKept(one, true)) ? below : [path];
 }
 
 /** An array is written whole: a path inside would depend on what the server holds. */

@@ -1,0 +1,66 @@
+/** Values as the server compares them in an index: one text for each value that is another one there. Pure. */
+
+/** Equal texts for equal keys: `1`, `1.0` and Decimal128 `1.00` are one, `null` and an empty array are not. */
+export function toComparable(value: unknown): string {
+  return JSON.stringify(describe(value));
+}
+
+function describe(value: unknown): unknown[] {
+  if (value === undefined) return ['undefined'];
+  if (value === null) return ['null'];
+  const number = toNumberText(value);
+  if (number !== undefined) return ['number', number];
+  if (Array.isArray(value)) return ['array', ...value.map(describe)];
+  if (value instanceof Date) return ['date', value.getTime()];
+  if (value instanceof RegExp) return ['regex', value.source, value.flags];
+  if (typeof value !== 'object') return [typeof value, value];
+  if (isBsonValue(value)) {
+    return [
+      'bson',
+      value._bsontype,
+      value.toExtendedJSON?.({ relaxed: false }) ?? (value as { toString(): string }).toString(),
+    ];
+  }
+  return ['object', ...Object.entries(value).map(([key, one]) => [key, describe(one)])];
+}
+
+interface BsonValue {
+  _bsontype: string;
+  toExtendedJSON?: (options: { relaxed: false }) => unknown;
+}
+
+/** A value of the driver's classes: ObjectId, Decimal128, Binary and the like. */
+export function isBsonValue(value: object): value is BsonValue {
+  return '_bsontype' in value;
+}
+
+/** An object that is a document of its own, with paths inside. */
+export function isEmbedded(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return !isBsonValue(value) && !(value instanceof Date) && !(value instanceof RegExp);
+}
+
+const NUMBERS = new Set(['Int32', 'Double', 'Long', 'Decimal128']);
+
+/** A number of any type as one text, exact; undefined for what is none. */
+export function toNumberText(value: unknown): string | undefined {
+  if (typeof value === 'number' || typeof value === 'bigint') return toPlainNumber(String(value));
+  const isNumber =
+    typeof value === 'object' &&
+    value !== null &&
+    isBsonValue(value) &&
+    NUMBERS.has(value._bsontype);
+  return isNumber ? toPlainNumber((value as { toString(): string }).toString()) : undefined;
+}
+
+/** Digits and the power of ten: `1.50`, `15E-1` and `1.5` are one. */
+function toPlainNumber(text: string): string {
+  const [, sign = '', whole = '', fraction = '', power = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];
+  if (whole === '') return text;
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return '0';
+  const exponent = Number(power) - fraction.length + digits.length - significant.length;
+  return `${sign}${significant}e${String(exponent)}`;
+}
