@@ -1,3 +1,4 @@
+import timers from 'node:timers/promises';
 import { Schema } from 'mongoose';
 import { modelFactory } from './support/compile';
 import { useDatabase } from './support/database';
@@ -247,9 +248,6 @@ describe('maxRetries', () => {
   it('waits at random, up to 5 ms at first and twice that each time, up to 500', async () => {
     const waits: number[] = [];
     jest.spyOn(Math, 'random').mockReturnValue(1);
-    jest.spyOn(globalThis, 'setTimeout');
-    const timers =
-      jest.requireActual<typeof import('node:timers/promises')>('node:timers/promises');
     jest.spyOn(timers, 'setTimeout').mockImplementation((ms) => {
       waits.push(ms ?? 0);
       return Promise.resolve() as never;
