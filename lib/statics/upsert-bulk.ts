@@ -63,7 +63,9 @@ async function sendAlone({ model, session }: Batch, row: ReadyRow): Promise<void
     const { value, created } = await sent;
     row.outcome = { created, _id: (value as { _id: unknown })._id };
   } catch (error) {
-    if (isOfAll(error) || session?.inTransaction()) throw error;
+    // What is missing in the input ends no transaction; what the server refuses does.
+    const isOwn = error === prepared.lack?.error || !session?.inTransaction();
+    if (isOfAll(error) || !isOwn) throw error;
     row.outcome = { error: error as Error };
   }
 }
