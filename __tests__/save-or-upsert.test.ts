@@ -413,7 +413,9 @@ describe("the schema's own pre('save') middleware", () => {
   });
 
   it('has to be run: where it cannot be, the call rejects instead of writing', async () => {
-    const User = await compile(new Schema({ email: { type: String, unique: true } }));
+    const schema = new Schema({ email: { type: String, unique: true } });
+    schema.pre('save', () => undefined);
+    const User = await compile(schema);
     const { s } = User.schema as unknown as { s: { hooks: object } };
     const { hooks } = s;
     s.hooks = { ...hooks };

@@ -6,5 +6,9 @@ export type IsSameValue = (a: unknown, b: unknown) => boolean;
 /** Compares as BSON: the server's answer holds other classes than a document (Long and number). */
 export function sameValueFor({ base }: AnyModel): IsSameValue {
   const { EJSON } = base.mongo.BSON;
-  return (a, b) => a === b || EJSON.stringify({ value: a }) === EJSON.stringify({ value: b });
+  return (a, b) => {
+    if (a === b) return true;
+    if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
+    return EJSON.stringify({ value: a }) === EJSON.stringify({ value: b });
+  };
 }

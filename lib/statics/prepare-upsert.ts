@@ -4,12 +4,18 @@ import { findGivenTarget, findNamedTarget } from '../schema/conflict-target';
 import { keptPathsOf, pathsBelow, timestampPaths, type TimestampPaths } from '../schema/kept-paths';
 import { isAtOrBelow } from '../schema/path';
 import type { UniqueIndex } from '../schema/unique-index';
-import { runSaveMiddleware, watchIsNew, type SavableDocument } from './save-middleware';
+import {
+  hasMiddleware,
+  runSaveMiddleware,
+  watchIsNew,
+  type SavableDocument,
+} from './save-middleware';
 import { checkTargetStays, checkUpdateOption } from './update-option';
 import {
   findChanges,
   isBelowAny,
   takeSnapshot,
+  toChanges,
   toGivenPaths,
   type Changes,
   type Snapshot,
@@ -58,17 +64,19 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   refuseDottedPaths(model.schema, input);
   const given = toGivenPaths(inserted);
   const timestamps = setTimestamps(model.schema, inserted);
-  const run = async (document: SavableDocument, before: Snapshot): Promise<Outcome> => {
+  const mayChange = hasMiddleware(model.schema as never);
+  const run = async (document: SavableDocument, before: Snapshot | undefined): Promise<Outcome> => {
     const { session } = options;
     if (session !== undefined) document.$session(session);
     const lack = await validate(document, options.validateModifiedOnly ?? false);
+    if (before === undefined) return { ...toChanges(document, given), lack };
     if (options.saveMiddleware !== 'skip') {
       await runSaveMiddleware(document, { ...(session && { session }) });
     }
     return { ...findChanges(model, document, before, given), lack };
   };
 
-  const pristine = takeSnapshot(model, inserted);
+  const pristine = mayChange ? takeSnapshot(model, inserted) : undefined;
   const watch = watchIsNew(inserted);
   let onInsert: Outcome;
   let readIsNew: boolean;
@@ -77,19 +85,19 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   } finally {
     readIsNew = watch.stop();
   }
+  const document = withVersionKey(model.schema, onInsert.document);
   const target =
     named ??
-    findGivenTarget(model, (path) => isBelowAny(given, path) && valueAt(pristine, path) != null);
+    findGivenTarget(model, (path) => isBelowAny(given, path) && valueAt(document, path) != null);
   if (update.kind === 'operators') checkTargetStays(target, update.operators);
-  const document = toInsertedDocument(model.schema, inserted);
   const written = [...given, ...onInsert.paths];
   const found = toUpsertFilter(model, target, document, written, options.onConflict);
   // What it did for a new document must not be written to one that exists, so it runs for both.
   const isWritten = options.onConflict !== 'skip' && update.kind !== 'operators';
   let onUpdate = onInsert;
   if (readIsNew && isWritten) {
-    const existing = asExisting(model, pristine, given);
-    onUpdate = await run(existing, takeSnapshot(model, existing));
+    const existing = asExisting(model, pristine ?? takeSnapshot(model, inserted), given);
+    onUpdate = await run(existing, mayChange ? takeSnapshot(model, existing) : undefined);
   }
   const write = toWrite(model.schema, call, document, onInsert, onUpdate, timestamps, found);
   return { model, target, ...found, write, lack: onInsert.lack };
@@ -168,11 +176,9 @@ function toIsKept(
   return (path) => kept.has(path);
 }
 
-function toInsertedDocument(schema: AnySchema, document: SavableDocument): Fields {
-  const inserted = document.toBSON();
+function withVersionKey(schema: AnySchema, document: Fields): Fields {
   const { versionKey } = schema.options;
-  if (typeof versionKey === 'string') inserted[versionKey] ??= 0;
-  return inserted;
+  return typeof versionKey === 'string' ? { [versionKey]: 0, ...document } : document;
 }
 
 /** A path into a subdocument, an array or a Map would be a different write on insert and on update. */

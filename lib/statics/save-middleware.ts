@@ -21,8 +21,37 @@ export interface SavableDocument {
 /** Mongoose's own, which the caller does in its own way; by name, as 8 does not mark all of them. */
 const BUILT_IN = new Set(['validateBeforeSave', 'timestampsPreSave', 'trackTransactionPreSave']);
 
+/** Mongoose's own as well; they do nothing to a document whose subdocuments have no middleware. */
+const NEUTRAL = new Set(['saveSubdocsPreSave', 'saveSubdocsPreDeleteOne', 'shardingPluginPreSave']);
+
+/**
+ * May validation or `pre('save')` change a document of this schema? Then it has to be compared with what
+ * it was before, which takes longer than all the rest.
+ */
+export function hasMiddleware({ s, childSchemas }: MiddlewareSchema): boolean {
+  const { _pres: pres, _posts: posts } = s?.hooks ?? {};
+  if (!(pres instanceof Map) || !(posts instanceof Map)) return true;
+  const isOwn = ({ fn }: { fn: { name: string } }) =>
+    !BUILT_IN.has(fn.name) && !NEUTRAL.has(fn.name);
+  return (
+    [pres.get('validate'), posts.get('validate')].some((hooks) => hooks && hooks.length > 0) ||
+    (pres.get('save') ?? []).some(isOwn) ||
+    childSchemas.some(({ schema }) => hasMiddleware(schema))
+  );
+}
+
+type HookLists = Map<string, { fn: { name: string } }[]>;
+
+/** What is read here of a schema, which its types leave out. */
+interface MiddlewareSchema {
+  s?: { hooks?: Partial<Hooks> };
+  childSchemas: { schema: MiddlewareSchema }[];
+}
+
 /** Kareem, Mongoose's middleware engine: 9 returns a promise, 8 calls back. `bulkSave` uses it so. */
 interface Hooks {
+  _pres: HookLists;
+  _posts: HookLists;
   filter(keep: (hook: { fn: { name: string } }) => boolean): Hooks;
   execPre(
     name: 'save',
@@ -41,9 +70,7 @@ export async function runSaveMiddleware(
   document: SavableDocument,
   saveOptions: object,
 ): Promise<void> {
-  const { schema } = document.constructor as unknown as {
-    schema: { s?: { hooks?: Partial<Hooks> } };
-  };
+  const { schema } = document.constructor as unknown as { schema: MiddlewareSchema };
   const hooks = schema.s?.hooks;
   if (typeof hooks?.filter !== 'function' || typeof hooks.execPre !== 'function') {
     throw new Error(

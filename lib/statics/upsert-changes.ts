@@ -32,6 +32,13 @@ export function takeSnapshot({ base }: AnyModel, document: SavableDocument): Sna
   return BSON.deserialize(BSON.serialize(document.toBSON(), { ignoreUndefined: true }));
 }
 
+/** The given paths alone: of a document that nothing changed. */
+export function toChanges(document: SavableDocument, given: string[]): Changes {
+  const after = document.toBSON();
+  const paths = outermost(given.map((path) => toWritablePath(after, path)));
+  return { document: after, paths, additions: new Map() };
+}
+
 /** The given paths, and those that hold another value than `before`. */
 export function findChanges(
   model: AnyModel,
