@@ -1,8 +1,12 @@
-import type { Document, HydratedDocument, Require_id, Types } from 'mongoose';
+import type { Document, HydratedDocument, Require_id } from 'mongoose';
 import type { AnyModel } from './options';
 import type { SaveOrUpsertResult } from './statics/save-or-upsert';
 import type { SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
-import type { SaveOrUpsertManyOptions, SaveOrUpsertOptions } from './statics/upsert-options';
+import type {
+  SaveInput,
+  SaveOrUpsertManyOptions,
+  SaveOrUpsertOptions,
+} from './statics/upsert-options';
 
 /** The raw document type of a model. By castObject: with statics merged in, Model<infer R> is `any`. */
 export type RawDocumentOf<M> = M extends {
@@ -19,27 +23,18 @@ export type HydratedDocumentOf<M> = M extends abstract new (...args: any) => inf
   ? D
   : HydratedDocument<RawDocumentOf<M>>;
 
-/** What may be written where `T` is read: Mongoose casts texts to ids and dates. */
-type Castable<T> = T extends Types.ObjectId
-  ? T | string
-  : T extends Date
-    ? T | string | number
-    : T extends Map<string, infer V>
-      ? T | Record<string, Castable<V>>
-      : T extends Document | Buffer | bigint
-        ? T
-        : T extends (infer U)[]
-          ? Castable<U>[]
-          : T extends object
-            ? { [K in keyof T]?: Castable<T[K]> | null }
-            : T;
-
-/** The input of saveOrUpsert: any of the schema's paths. */
-export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
-  _id?: unknown;
+/** The virtuals of a model: what its documents have besides paths, methods and Mongoose's own. */
+type VirtualsOf<M, D = HydratedDocumentOf<M>> = {
+  [
+    K in Exclude<keyof D, keyof RawDocumentOf<M> | keyof Document> as D[K] extends (
+      ...args: never[]
+    ) => unknown
+      ? never
+      : K
+  ]: D[K];
 };
 
-type Lean = true | { virtuals?: boolean | string[] };
+type PlainDocumentOf<M> = Require_id<RawDocumentOf<M>>;
 
 /** The statics that the plugin adds to a model. */
 export interface UniqueGuardStatics {
@@ -73,18 +68,28 @@ export interface UniqueGuardStatics {
   saveOrUpsert<M extends AnyModel>(
     this: M,
     input: SaveInput<RawDocumentOf<M>>,
-    options: SaveOrUpsertOptions & { lean: Lean },
-  ): Promise<SaveOrUpsertResult<Require_id<RawDocumentOf<M>>>>;
+    options: SaveOrUpsertOptions<RawDocumentOf<M>> & { lean: true },
+  ): Promise<SaveOrUpsertResult<PlainDocumentOf<M>>>;
   saveOrUpsert<M extends AnyModel>(
     this: M,
     input: SaveInput<RawDocumentOf<M>>,
-    options?: SaveOrUpsertOptions & { lean?: false },
+    options: SaveOrUpsertOptions<RawDocumentOf<M>> & { lean: { virtuals: true } },
+  ): Promise<SaveOrUpsertResult<PlainDocumentOf<M> & VirtualsOf<M>>>;
+  saveOrUpsert<M extends AnyModel>(
+    this: M,
+    input: SaveInput<RawDocumentOf<M>>,
+    options: SaveOrUpsertOptions<RawDocumentOf<M>> & { lean: { virtuals?: boolean | string[] } },
+  ): Promise<SaveOrUpsertResult<PlainDocumentOf<M> & Partial<VirtualsOf<M>>>>;
+  saveOrUpsert<M extends AnyModel>(
+    this: M,
+    input: SaveInput<RawDocumentOf<M>>,
+    options?: SaveOrUpsertOptions<RawDocumentOf<M>> & { lean?: false },
   ): Promise<SaveOrUpsertResult<HydratedDocumentOf<M>>>;
   saveOrUpsert<M extends AnyModel>(
     this: M,
     input: SaveInput<RawDocumentOf<M>>,
-    options: SaveOrUpsertOptions,
-  ): Promise<SaveOrUpsertResult<HydratedDocumentOf<M> | Require_id<RawDocumentOf<M>>>>;
+    options: SaveOrUpsertOptions<RawDocumentOf<M>>,
+  ): Promise<SaveOrUpsertResult<HydratedDocumentOf<M> | PlainDocumentOf<M>>>;
 
   /**
    * The same for many inputs: each batch is one bulkWrite, and one query more for the `_id`s of
@@ -109,7 +114,7 @@ export interface UniqueGuardStatics {
   saveOrUpsertMany<M extends AnyModel>(
     this: M,
     inputs: Iterable<SaveInput<RawDocumentOf<M>>> | AsyncIterable<SaveInput<RawDocumentOf<M>>>,
-    options?: SaveOrUpsertManyOptions,
+    options?: SaveOrUpsertManyOptions<RawDocumentOf<M>>,
   ): Promise<SaveOrUpsertManyResult<HydratedDocumentOf<M>['_id']>>;
 }
 

@@ -3,10 +3,13 @@ export { isDuplicateKeyError } from './error/duplicate-key-error';
 export { isUniqueValidationError } from './error/validation-error';
 export { toValidationError } from './error/to-validation-error';
 
-export type { HydratedDocumentOf, RawDocumentOf, SaveInput, UniqueGuardStatics } from './augment';
+export type { HydratedDocumentOf, RawDocumentOf, UniqueGuardStatics } from './augment';
 export type { SaveOrUpsertResult } from './statics/save-or-upsert';
 export type { SaveOrUpsertManyEntry, SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
 export type {
+  ConflictTargetOf,
+  PathOf,
+  SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
   UpdateOperators,

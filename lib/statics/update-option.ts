@@ -3,36 +3,20 @@ import { show, type AnyModel, type AnySchema } from '../options';
 import { isInArray } from '../schema/conflict-target';
 import { isAtOrBelow, prefixesOf } from '../schema/path';
 import { schemasOf, type UniqueIndex } from '../schema/unique-index';
-import type { UpdateRule } from './upsert-options';
+import { UPDATE_OPERATORS, type UpdateRule } from './upsert-options';
 import { pathsOf, type Operators } from './upsert-update';
-
-const OPERATORS = [
-  '$set',
-  '$unset',
-  '$inc',
-  '$mul',
-  '$min',
-  '$max',
-  '$push',
-  '$addToSet',
-  '$pull',
-  '$pullAll',
-  '$pop',
-  '$currentDate',
-  '$bit',
-  '$rename',
-  '$setOnInsert',
-];
 
 /** Throws a TypeError for an operator or a path that would be dropped in silence, or do harm. */
 export function checkUpdateOption(model: AnyModel, update: UpdateRule): void {
   if (update.kind === 'all') return;
   if (update.kind === 'operators') {
     const { operators } = update;
-    const unknown = Object.keys(operators).find((operator) => !OPERATORS.includes(operator));
+    const unknown = Object.keys(operators).find(
+      (name) => !UPDATE_OPERATORS.some((one) => one === name),
+    );
     if (unknown !== undefined) {
       throw new TypeError(
-        `saveOrUpsert: options.update has the operator ${show(unknown)}; allowed are ${OPERATORS.join(', ')}.`,
+        `saveOrUpsert: options.update has the operator ${show(unknown)}; allowed are ${UPDATE_OPERATORS.join(', ')}.`,
       );
     }
     for (const path of pathsOf(operators)) checkPath(model, path);

@@ -1,24 +1,74 @@
-import type { ClientSession } from 'mongoose';
-import {
-  checkRules,
-  CONFLICT_TARGET_RULE,
-  isTextList,
-  show,
-  type ConflictTarget,
-  type Rules,
-} from '../options';
+import type { ClientSession, Document, Types } from 'mongoose';
+import { checkRules, CONFLICT_TARGET_RULE, isTextList, show, type Rules } from '../options';
+import type { Operators } from './upsert-update';
+
+/** What may be written where `T` is read: Mongoose casts texts to ids and dates. */
+type Castable<T> = T extends Types.ObjectId
+  ? T | string
+  : T extends Date
+    ? T | string | number
+    : T extends Map<string, infer V>
+      ? T | Record<string, Castable<V>>
+      : T extends Types.Decimal128
+        ? T | string | number
+        : T extends Types.DocumentArray<infer Raw>
+          ? Castable<Raw>[]
+          : T extends Document | Buffer | bigint
+            ? T
+            : T extends (infer U)[]
+              ? Castable<U>[]
+              : T extends object
+                ? { [K in keyof T]?: Castable<T[K]> | null }
+                : T;
+
+/** The input of saveOrUpsert: any of the schema's paths. */
+export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
+  _id?: unknown;
+};
+
+/** A path of the document type, or one below. */
+export type PathOf<Raw> = '_id' | (keyof Raw & string) | `${keyof Raw & string}.${string}`;
+
+/** A path, a list of paths in any order, or the name of a unique index; editors complete the paths. */
+export type ConflictTargetOf<Raw> =
+  PathOf<Raw> | readonly PathOf<Raw>[] | (string & Record<never, never>);
+
+type FieldsOf<Raw> = { [P in PathOf<Raw>]?: unknown };
+export const UPDATE_OPERATORS = [
+  '$set',
+  '$unset',
+  '$inc',
+  '$mul',
+  '$min',
+  '$max',
+  '$push',
+  '$addToSet',
+  '$pull',
+  '$pullAll',
+  '$pop',
+  '$currentDate',
+  '$bit',
+  '$rename',
+  '$setOnInsert',
+] as const;
 
 /** An update of MongoDB's operators, such as `{ $inc: { logins: 1 } }`. */
-export type UpdateOperators = Partial<Record<`$${string}`, Record<string, unknown>>>;
+export type UpdateOperators<Raw> = {
+  [Operator in (typeof UPDATE_OPERATORS)[number]]?: FieldsOf<Raw>;
+};
+
+// Any document type, where a call does not know its model.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type AnyRaw = any;
 
 /** Options that saveOrUpsert and saveOrUpsertMany share. */
-export interface UpsertOptions {
+export interface UpsertOptions<Raw = AnyRaw> {
   /**
    * The unique index that says whether the document is there: a path, a list of paths in any order,
    * or an index name. Default: the plugin's `conflictTarget`, else the only unique index, `_id` aside,
    * whose paths are all in the input.
    */
-  conflictTarget?: ConflictTarget;
+  conflictTarget?: ConflictTargetOf<Raw>;
   /**
    * What becomes of a document that is there. `'update'`: the given paths are written. `'skip'`:
    * nothing is written. `'replace'`: it becomes the input; `_id`, `createdAt`, the version key, the
@@ -30,7 +80,7 @@ export interface UpsertOptions {
    * some. An update of operators is written instead of the input, to a new document too; the rest of
    * that is the input. It must not touch the conflict target's paths. Default: all that is given.
    */
-  update?: readonly string[] | { except: readonly string[] } | UpdateOperators;
+  update?: readonly PathOf<Raw>[] | { except: readonly PathOf<Raw>[] } | UpdateOperators<Raw>;
   /**
    * Accepts an input without some required paths for a document that is there. Where none is there, the
    * call rejects with the ValidationError of what is missing, and nothing is written. Default: `false`.
@@ -49,7 +99,7 @@ export interface UpsertOptions {
 }
 
 /** Options of `Model.saveOrUpsert(input, options)`. */
-export interface SaveOrUpsertOptions extends UpsertOptions {
+export interface SaveOrUpsertOptions<Raw = AnyRaw> extends UpsertOptions<Raw> {
   /**
    * A plain object instead of a hydrated document; with `{ virtuals: true }` it has the virtuals that
    * mongoose-lean-virtuals adds, where the schema has that plugin. Default: `false`.
@@ -58,7 +108,7 @@ export interface SaveOrUpsertOptions extends UpsertOptions {
 }
 
 /** Options of `Model.saveOrUpsertMany(inputs, options)`. */
-export interface SaveOrUpsertManyOptions extends UpsertOptions {
+export interface SaveOrUpsertManyOptions<Raw = AnyRaw> extends UpsertOptions<Raw> {
   /** Stops at the first input that fails; those after it are not in the result. Default: `false`. */
   ordered?: boolean;
   /** How many inputs are read, prepared and sent at once, from 1 to 100,000. Default: `1000`. */
@@ -144,7 +194,7 @@ export function checkInput(input: unknown): asserts input is object {
 export type UpdateRule =
   | { kind: 'all' }
   | { kind: 'list' | 'except'; paths: readonly string[] }
-  | { kind: 'operators'; operators: UpdateOperators };
+  | { kind: 'operators'; operators: Operators };
 
 /** Undefined where it is none. An empty list would be `onConflict: 'skip'`, but for `updatedAt`. */
 export function findUpdateRule(update: unknown): UpdateRule | undefined {
