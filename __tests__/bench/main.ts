@@ -1,0 +1,35 @@
+/** `npm run bench`: prints a table and writes it into the README. Exits with 1 where a bar is not met. */
+import mongoose from 'mongoose';
+import { startEmbeddedMongoDB } from '../../examples/embedded-mongodb';
+import { benchParse } from './parse';
+import { toTable, writeToReadme } from './report';
+import { benchStubbed } from './stubbed';
+import { benchPeer, benchSuccess, benchUpsert } from './writes';
+
+async function main(): Promise<void> {
+  const server = await startEmbeddedMongoDB();
+  try {
+    const uri = new URL(server.uri);
+    uri.pathname = '/bench';
+    await mongoose.connect(uri.href);
+    const rows = [
+      ...(await benchSuccess(mongoose)),
+      ...(await benchStubbed(mongoose)),
+      ...(await benchUpsert(mongoose)),
+      ...(await benchPeer(mongoose)),
+      ...benchParse(),
+    ];
+    const table = toTable(rows, server.version);
+    console.log(table);
+    writeToReadme(table);
+    if (rows.some(({ isMet }) => !isMet)) process.exitCode = 1;
+  } finally {
+    await mongoose.disconnect();
+    await server.stop();
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

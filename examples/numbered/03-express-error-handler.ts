@@ -1,0 +1,41 @@
+/** One error handler for a JSON API: 409 for what is taken, 422 for other invalid input. */
+import { once } from 'node:events';
+import express, { type ErrorRequestHandler } from 'express';
+import { Error as MongooseErrors, model, Schema } from 'mongoose';
+import { isUniqueValidationError, uniqueGuard } from 'mongoose-unique-guard';
+
+const accountSchema = new Schema({ email: { type: String, required: true, unique: true } });
+accountSchema.plugin(uniqueGuard);
+const Account = model('Account', accountSchema);
+
+const answerValidationErrors: ErrorRequestHandler = (error, _request, response, next) => {
+  if (!(error instanceof MongooseErrors.ValidationError)) {
+    next(error);
+    return;
+  }
+  const messages = Object.entries(error.errors).map(([path, { message }]) => [path, message]);
+  const status = isUniqueValidationError(error) ? 409 : 422;
+  response.status(status).json({ errors: Object.fromEntries(messages) as object });
+};
+
+const app = express().use(express.json());
+app.post('/accounts', async (request, response) => {
+  const { email } = request.body as { email?: unknown };
+  response.status(201).json(await Account.create({ email: String(email) }));
+});
+app.use(answerValidationErrors);
+
+export async function run(): Promise<void> {
+  await Account.init();
+  const server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const body = JSON.stringify({ email: 'alice@example.com' });
+  const headers = { 'content-type': 'application/json' };
+  for (let time = 0; time < 2; time += 1) {
+    const url = `http://127.0.0.1:${String(port)}/accounts`;
+    console.log((await fetch(url, { method: 'POST', headers, body })).status);
+  } // 201
+  // 409
+  server.close().closeAllConnections();
+}
