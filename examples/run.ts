@@ -1,9 +1,12 @@
 /** `npm run example 04`: runs a numbered example on a MongoDB that is started for it. */
 import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import mongoose from 'mongoose';
 import { startEmbeddedMongoDB } from './embedded-mongodb';
 
+/** ts-node compiles what is required, not what is imported. */
+const load = createRequire(__filename);
 const folder = path.join(__dirname, 'numbered');
 
 async function main(number: string | undefined): Promise<void> {
@@ -19,7 +22,7 @@ async function main(number: string | undefined): Promise<void> {
     const uri = new URL(server.uri);
     uri.pathname = '/example';
     await mongoose.connect(uri.href);
-    const { run } = (await import(path.join(folder, file))) as { run: () => Promise<void> };
+    const { run } = load(path.join(folder, file)) as { run: () => Promise<void> };
     await run();
   } finally {
     await mongoose.disconnect();
