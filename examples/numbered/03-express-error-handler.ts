@@ -13,16 +13,13 @@ const answerValidationErrors: ErrorRequestHandler = (error, _request, response, 
     next(error);
     return;
   }
-  const messages = Object.entries(error.errors).map(([path, { message }]) => [path, message]);
-  response
-    .status(isUniqueValidationError(error) ? 409 : 422)
-    .json({ errors: Object.fromEntries(messages) as object });
+  response.status(isUniqueValidationError(error) ? 409 : 422).json({ errors: error.errors });
 };
 
 const app = express().use(express.json());
 app.post('/accounts', async (request, response) => {
-  const { email } = request.body as { email?: unknown };
-  response.status(201).json(await Account.create({ email: String(email) }));
+  const { email } = request.body as { email?: string };
+  response.status(201).json(await Account.create({ email }));
 });
 app.use(answerValidationErrors);
 
