@@ -18,7 +18,7 @@ const answerValidationErrors: ErrorRequestHandler = (error, _request, response, 
 
 const app = express().use(express.json());
 app.post('/accounts', async (request, response) => {
-  const { email } = request.body as { email?: string };
+  const { email } = request.body as { email: string };
   response.status(201).json(await Account.create({ email }));
 });
 app.use(answerValidationErrors);
