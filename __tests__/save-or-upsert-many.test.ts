@@ -353,6 +353,48 @@ describe('a batch that fails as a whole', () => {
     expect(error).toMatchObject({ partialResult: { created: 1, results: [{ index: 0 }] } });
   });
 
+  describe('where a partial input is sent alone', () => {
+    const {
+      MongoNetworkError,
+      MongoNetworkTimeoutError,
+      MongoServerError,
+      MongoWriteConcernError,
+    } = mongoose.mongo;
+    const { MongoServerSelectionError } = mongoose.mongo;
+    const partial = { validateModifiedOnly: true, conflictTarget: 'username' };
+    const inputs = ['a', 'b'].map((username) => ({ username, name: 'New' }));
+    beforeEach(() => User.create(inputs.map((row) => ({ ...row, email: `${row.username}@x` }))));
+
+    it.each<[string, Error]>([
+      ['a lost connection', new MongoNetworkError('lost')],
+      ['a connection that is silent', new MongoNetworkTimeoutError('silent')],
+      ['no server', new MongoServerSelectionError('none', {} as never)],
+      [
+        'a write concern that is not met',
+        new MongoWriteConcernError({
+          ok: 1,
+          writeConcernError: { code: 64, errmsg: 'waiting for replication timed out' },
+        }),
+      ],
+      [
+        'a label',
+        new MongoServerError({ message: 'stepped down', errorLabels: ['RetryableWriteError'] }),
+      ],
+    ])("%s rejects the call with the driver's own error", async (_, lost) => {
+      const send = jest.spyOn(User.collection, 'findOneAndUpdate');
+      send.mockRejectedValueOnce(lost as never);
+      expect(await rejection(User.saveOrUpsertMany(inputs, partial))).toBe(lost);
+    });
+
+    it("an error of the server about a row is that row's", async () => {
+      const refused = new MongoServerError({ message: 'no', code: 121 });
+      jest.spyOn(User.collection, 'findOneAndUpdate').mockRejectedValueOnce(refused as never);
+      const outcome = await User.saveOrUpsertMany(inputs, partial);
+      expect(outcome).toMatchObject({ updated: 1, failed: 1 });
+      expect(outcome.results[0]).toEqual({ index: 0, error: refused });
+    });
+  });
+
   it('a row that the server refuses for another reason has the error of a single call', async () => {
     await mongoose.connection.createCollection('strict_rows', {
       validator: { logins: { $lt: 100 } },

@@ -64,8 +64,8 @@ async function sendAlone({ model, session }: Batch, row: ReadyRow): Promise<void
     row.outcome = { created, _id: (value as { _id: unknown })._id };
   } catch (error) {
     // What is missing in the input ends no transaction; what the server refuses does.
-    const isOwn = error === prepared.lack?.error || !session?.inTransaction();
-    if (isOfAll(error) || !isOwn) throw error;
+    const isLack = error === prepared.lack?.error;
+    if (!isLack && (isOfAll(error) || session?.inTransaction())) throw error;
     row.outcome = { error: error as Error };
   }
 }
@@ -139,10 +139,19 @@ function isOfRows(error: unknown): error is BulkError {
   );
 }
 
-/** The driver's labels say that a whole command or a transaction may be run again. */
+/**
+ * An error without a code is no server's answer: a lost connection, no server. The driver's labels say
+ * that a whole command or a transaction may be run again, and a write concern is the whole command's.
+ */
 function isOfAll(error: unknown): boolean {
-  const { errorLabels, name } = error as { errorLabels?: string[]; name?: string };
-  return (errorLabels ?? []).length > 0 || name === 'MongoNetworkError';
+  const { code, errorLabels, result } = error as {
+    code?: unknown;
+    errorLabels?: string[];
+    result?: { writeConcernError?: unknown };
+  };
+  return (
+    code === undefined || (errorLabels ?? []).length > 0 || result?.writeConcernError !== undefined
+  );
 }
 
 /** What the same write, sent alone, rejects with. */
