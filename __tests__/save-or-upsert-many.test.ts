@@ -386,6 +386,25 @@ describe('a batch that fails as a whole', () => {
       expect(await rejection(User.saveOrUpsertMany(inputs, partial))).toBe(lost);
     });
 
+    it('leaves no write under way when it rejects', async () => {
+      const { collection } = User;
+      const send = collection.findOneAndUpdate.bind(collection);
+      let underWay = 0;
+      const slowly = async (...args: unknown[]) => {
+        underWay += 1;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return (send as (...all: unknown[]) => Promise<unknown>)(...args).finally(() => {
+          underWay -= 1;
+        });
+      };
+      jest
+        .spyOn(collection, 'findOneAndUpdate')
+        .mockImplementation(slowly as never)
+        .mockRejectedValueOnce(new MongoNetworkError('lost') as never);
+      await expect(User.saveOrUpsertMany(inputs, partial)).rejects.toThrow('lost');
+      expect(underWay).toBe(0);
+    });
+
     it("an error of the server about a row is that row's", async () => {
       const refused = new MongoServerError({ message: 'no', code: 121 });
       jest.spyOn(User.collection, 'findOneAndUpdate').mockRejectedValueOnce(refused as never);

@@ -47,7 +47,11 @@ export async function sendRows(batch: Batch, rows: ReadyRow[], isInOrder: boolea
   const alone = rows.filter(({ prepared }) => prepared.lack);
   // One session takes one command at a time.
   if (batch.session) for (const row of alone) await sendAlone(batch, row);
-  else await Promise.all(alone.map((row) => sendAlone(batch, row)));
+  else {
+    // All of them: a caller that begins again must not meet a write of the call that failed.
+    const sent = await Promise.allSettled(alone.map((row) => sendAlone(batch, row)));
+    for (const one of sent) if (one.status === 'rejected') throw one.reason;
+  }
 }
 
 async function sendAlone({ model, session }: Batch, row: ReadyRow): Promise<void> {
