@@ -270,6 +270,36 @@ describe('saveOrUpsertMany', () => {
   });
 });
 
+it.each(['saveOrUpsert', 'saveOrUpsertMany', 'saveOrUpsertMany of partial inputs'])(
+  "%s: takes the schema's write concern, and none in a transaction",
+  async (name) => {
+    const monitored = await mongoose
+      .createConnection(testUri(mongoose.connection.name), { monitorCommands: true })
+      .asPromise();
+    const schema = userSchema().set('writeConcern', { w: 1, j: true, wtimeout: 5000 });
+    // A row that may lack a path is sent in another way.
+    if (name.includes('partial')) schema.add({ needed: { type: String, required: true } });
+    schema.plugin(uniqueGuard, { conflictTarget: 'email' });
+    const model = monitored.model('Concerned', schema, User.collection.name);
+    await model.init();
+    const sent: unknown[] = [];
+    monitored.getClient().on('commandStarted', ({ command, commandName }) => {
+      if (['update', 'findAndModify'].includes(commandName)) sent.push(command['writeConcern']);
+    });
+    await User.create({ email: 'a@x' });
+    const run = async (session: never): Promise<unknown> => {
+      const input = { email: 'a@x' };
+      if (name === 'saveOrUpsert') return model.saveOrUpsert(input, { session });
+      const validateModifiedOnly = name.includes('partial');
+      return model.saveOrUpsertMany([input], { session, validateModifiedOnly });
+    };
+    await run(undefined as never);
+    await monitored.transaction((session) => run(session as never));
+    await monitored.close();
+    expect(sent).toEqual([{ w: 1, j: true, wtimeout: 5000 }, undefined]);
+  },
+);
+
 describe('many inputs', () => {
   async function* rows(count: number) {
     for (let n = 0; n < count; n += 1) {

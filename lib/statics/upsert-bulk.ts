@@ -54,13 +54,14 @@ export async function sendRows(batch: Batch, rows: ReadyRow[], isInOrder: boolea
   }
 }
 
-async function sendAlone({ model, session }: Batch, row: ReadyRow): Promise<void> {
+async function sendAlone(batch: Batch, row: ReadyRow): Promise<void> {
+  const { model, session } = batch;
   const { prepared, update } = row;
   const { target, filter } = prepared;
   const options = {
     projection: { _id: 1 },
     ...(target.collation && { collation: target.collation }),
-    ...(session && { session }),
+    ...commonOptions(batch),
   };
   try {
     const sent = sendFindAndModify(model.collection, prepared, filter, update, options);
@@ -72,6 +73,13 @@ async function sendAlone({ model, session }: Batch, row: ReadyRow): Promise<void
     if (!isLack && (isOfAll(error) || session?.inTransaction())) throw error;
     row.outcome = { error: error as Error };
   }
+}
+
+/** As Mongoose's own writes have them; a transaction has a write concern of its own. */
+function commonOptions({ model, session }: Batch): object {
+  const { writeConcern } = model.schema.options;
+  const isConcerned = writeConcern !== undefined && !session?.inTransaction();
+  return { ...(session && { session }), ...(isConcerned && { writeConcern }) };
 }
 
 /** What the driver's error says of single operations. */
@@ -101,7 +109,7 @@ async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): P
       ...(target.collation && { collation: target.collation }),
     },
   }));
-  const options = { ordered, ...(session && { session }) };
+  const options = { ordered, ...commonOptions(batch) };
   let result: BulkResult;
   let writeErrors: WriteError[] = [];
   try {
