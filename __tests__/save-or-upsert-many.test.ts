@@ -201,6 +201,24 @@ describe('saveOrUpsertMany', () => {
     });
   });
 
+  it("finds documents by the schema's own collation, where the collection has none", async () => {
+    const collation = { locale: 'en', strength: 2 };
+    const schema = new Schema(
+      { email: { type: String, unique: true }, n: Number },
+      // The collection is made by the first write.
+      { collation, autoCreate: false },
+    );
+    schema.plugin(uniqueGuard);
+    const Person = mongoose.model('CollatedBySchema', schema) as unknown as AnyModel;
+    const { insertedId } = await Person.collection.insertOne({ email: 'a@x' });
+    await Person.ensureIndexes();
+    const outcome = await Person.saveOrUpsertMany([{ email: 'A@X', n: 1 }]);
+    expect(outcome.results).toEqual([{ index: 0, created: false, _id: insertedId }]);
+    await expect(Person.create({ email: 'a@X' })).rejects.toMatchObject({
+      errors: { email: { value: 'a@X' } },
+    });
+  });
+
   it('writes to the kinds of a discriminator and outside of a partial index', async () => {
     const schema = new Schema({ key: String, main: Boolean, n: Number });
     schema.index({ key: 1 }, { unique: true, partialFilterExpression: { main: true } });

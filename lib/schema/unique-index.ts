@@ -44,7 +44,9 @@ export function schemasOf(model: AnyModel): AnySchema[] {
 function readUniqueIndexes(schema: AnySchema): UniqueIndex[] {
   return schema.indexes().flatMap(([keyPattern, options]) => {
     if (options.unique !== true && !Array.isArray(options.unique)) return [];
-    const { name, collation, partialFilterExpression, sparse } = options;
+    // Mongoose builds an index that has no collation with the schema's.
+    const { collation = schema.options.collation } = options;
+    const { name, partialFilterExpression, sparse } = options;
     return {
       name: name ?? defaultName(keyPattern),
       keyPattern,
