@@ -60,7 +60,7 @@ function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): 
 /** One entry for each path of the index; a value that nothing tells is undefined, never a guess. */
 export function findFieldErrors(
   index: ViolatedIndex,
-  key: DuplicateKey,
+  key: Pick<DuplicateKey, 'keyValue' | 'keyText'>,
   write: Write,
   isSameValue: IsSameValue,
 ): FieldError[] {

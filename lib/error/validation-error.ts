@@ -69,8 +69,16 @@ export function makeValidationError(
     _message: string;
   };
   error._message = `${model.modelName} validation failed`;
-  for (const validatorError of validatorErrors) error.addError(validatorError.path, validatorError);
+  addErrors(error, validatorErrors);
   return addHidden(error, { code: 11000, cause });
+}
+
+/** A path of two indexes keeps the error of the first. */
+export function addErrors(error: UniqueValidationError, validatorErrors: UniqueValidatorError[]) {
+  for (const validatorError of validatorErrors) {
+    const { path } = validatorError;
+    if (!Object.hasOwn(error.errors, path)) error.addError(path, validatorError);
+  }
 }
 
 /** Adds properties that are there for code, not for JSON or logs. */

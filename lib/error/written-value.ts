@@ -11,6 +11,14 @@ export interface Write {
   filter?: object;
   /** May this write have made a document? A save of a loaded one and an update without upsert do not. */
   mayInsert?: boolean;
+  /** Of a document that was loaded: its `_id`, the paths that its save writes, and what was read. */
+  loaded?: {
+    _id: unknown;
+    changed: readonly string[];
+    isRead: (path: string) => boolean;
+  };
+  /** The collation of the query, under which its filter holds. */
+  collation?: object;
 }
 
 /** A place in the write, such as `contacts.1.email`, and what was written there. */
@@ -147,7 +155,7 @@ function elementsOf(value: unknown): unknown[] {
 }
 
 /** `{ path: value }`, `{ path: { $eq: value } }`, also inside `$and`. */
-function findEqualities(filter: unknown, indexPath: string): WrittenValue[] {
+export function findEqualities(filter: unknown, indexPath: string): WrittenValue[] {
   if (typeof filter !== 'object' || filter === null) return [];
   return Object.entries(filter).flatMap(([key, condition]: [string, unknown]) => {
     if (key === '$and' && Array.isArray(condition)) {

@@ -8,6 +8,8 @@ export interface UniqueIndex {
   collation?: mongo.CollationOptions;
   partialFilterExpression?: Record<string, unknown>;
   sparse?: boolean;
+  /** What Mongoose adds to the partial filter when it builds an index of a discriminator. */
+  discriminator?: Record<string, unknown>;
 }
 
 const ID_INDEX: UniqueIndex = { name: '_id_', keyPattern: { _id: 1 } };
@@ -17,11 +19,12 @@ const cache = new WeakMap<AnySchema, UniqueIndex[]>();
 /**
  * Read on the first use and then kept: plugins may be applied before the indexes are declared, and
  * to read them takes longer than all the rest of a conversion. `_id` comes first; of one name there
- * is one, for a discriminator repeats what its base declares on a path.
+ * is one, the base's, for a discriminator repeats what its base declares on a path.
  */
 export function findUniqueIndexes(model: AnyModel): UniqueIndex[] {
   const byName = new Map([[ID_INDEX.name, ID_INDEX]]);
-  for (const schema of schemasOf(model)) {
+  const schemas = schemasOf(model).sort((a, b) => Number(isOfKind(a)) - Number(isOfKind(b)));
+  for (const schema of schemas) {
     let own = cache.get(schema);
     if (own === undefined) cache.set(schema, (own = readUniqueIndexes(schema)));
     for (const index of own) {
@@ -41,18 +44,30 @@ export function schemasOf(model: AnyModel): AnySchema[] {
   return models.map(({ schema }) => schema);
 }
 
+/** What Mongoose keeps on the schema of a discriminator; that of its base has no value. */
+function mappingOf(schema: AnySchema): { key: string; value?: unknown } | undefined {
+  return (schema as unknown as { discriminatorMapping?: { key: string } }).discriminatorMapping;
+}
+
+function isOfKind(schema: AnySchema): boolean {
+  return mappingOf(schema)?.value != null;
+}
+
 function readUniqueIndexes(schema: AnySchema): UniqueIndex[] {
+  const kind = mappingOf(schema);
   return schema.indexes().flatMap(([keyPattern, options]) => {
     if (options.unique !== true && !Array.isArray(options.unique)) return [];
-    // Mongoose builds an index that has no collation with the schema's.
-    const { collation = schema.options.collation } = options;
     const { name, partialFilterExpression, sparse } = options;
+    const collation = options.collation ?? schema.options.collation;
+    // As Mongoose builds it, unless it says anything of sparse.
+    const isPartial = kind?.value != null && !('sparse' in options);
     return {
       name: name ?? defaultName(keyPattern),
       keyPattern,
       ...(collation && { collation: { ...collation } }),
       ...(partialFilterExpression && { partialFilterExpression: { ...partialFilterExpression } }),
       ...(sparse && { sparse }),
+      ...(isPartial && { discriminator: { [kind.key]: kind.value } }),
     };
   });
 }
