@@ -1,5 +1,7 @@
 import type { Document, HydratedDocument, Require_id } from 'mongoose';
-import type { AnyModel } from './options';
+import type { UniqueValidationError } from './error/validation-error';
+import type { AnyModel, UniqueGuardCallOptions } from './options';
+import type { CheckUniqueOptions } from './statics/check-unique-options';
 import type { SaveOrUpsertResult } from './statics/save-or-upsert';
 import type { SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
 import type {
@@ -116,6 +118,60 @@ export interface UniqueGuardStatics {
     inputs: Iterable<SaveInput<RawDocumentOf<M>>> | AsyncIterable<SaveInput<RawDocumentOf<M>>>,
     options?: SaveOrUpsertManyOptions<RawDocumentOf<M>>,
   ): Promise<SaveOrUpsertManyResult<HydratedDocumentOf<M>['_id']>>;
+
+  /**
+   * No guarantee: another write may come before yours, and then the index refuses yours. Use it to tell
+   * a user early, and catch the error of the write all the same.
+   *
+   * Says which unique indexes a new document with this input would violate now.
+   *
+   * The input is cast as a document (setters and defaults run); what else a save would validate is no
+   * part of the answer. Nothing is written and no middleware runs. It reads on the primary, by the
+   * unique indexes that the schema declares: where one was never built, the answer is that of the
+   * schema, and it takes a scan of the collection.
+   *
+   * One round trip, and one for each collation in use.
+   *
+   * @param input the paths of the document
+   * @param options see {@link CheckUniqueOptions}
+   * @returns the ValidationError with the errors of all indexes that would refuse it, as the write
+   *   would give them one by one; null where none would
+   * @throws ValidationError where a value on a unique index cannot be cast, as a save would
+   * @throws TypeError where a value is an object of operators, or an option is wrong; nothing was sent
+   *
+   * @example
+   * const taken = await User.checkUnique({ email }, { paths: 'email', exclude: user._id });
+   * if (taken) console.log(taken.errors.email?.message);
+   */
+  checkUnique<M extends AnyModel>(
+    this: M,
+    input: SaveInput<RawDocumentOf<M>>,
+    options?: CheckUniqueOptions,
+  ): Promise<UniqueValidationError | null>;
+}
+
+/** The method that the plugin adds to a document. */
+export interface UniqueGuardMethods {
+  /**
+   * No guarantee either: `Model.checkUnique()` for a document. Says which unique indexes its save would
+   * violate now, of those on its modified paths (for a new document: of all). At most one round trip, and
+   * one for each collation in use; none where nothing on an index is modified.
+   *
+   * @param options `session`: the session to read in. Default: the document's own.
+   * @returns the ValidationError, or null
+   * @throws ValidationError where a modified value on a unique index could not be cast
+   * @throws TypeError where an option is wrong, or this is a subdocument
+   *
+   * @example
+   * user.set(request.body);
+   * const taken = await user.checkUnique();
+   */
+  checkUnique(options?: Pick<CheckUniqueOptions, 'session'>): Promise<UniqueValidationError | null>;
+}
+
+interface UniqueGuardOption {
+  /** What this call sets for the plugin, such as `{ collectAll: true }`. */
+  uniqueGuard?: UniqueGuardCallOptions;
 }
 
 // The plugin cannot change the type of the schema it is given, so the statics show on every model,
@@ -124,4 +180,12 @@ declare module 'mongoose' {
   // A merged interface repeats the name of the parameter.
   // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-empty-object-type
   interface Model<TRawDocType> extends UniqueGuardStatics {}
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-empty-object-type
+  interface Document<T> extends UniqueGuardMethods {}
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+  interface SaveOptions extends UniqueGuardOption {}
+  // `Model.updateOne` and `replaceOne` take these by `setOptions()` alone: their own type of options is
+  // no interface.
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-empty-object-type
+  interface QueryOptions<DocType> extends UniqueGuardOption {}
 }

@@ -1,8 +1,12 @@
 /** The error middleware: the list on top, the handlers below. The only file that sees their `this`. */
-import type { CallbackError, Query } from 'mongoose';
+import type { CallbackError, ClientSession, Query } from 'mongoose';
 import { convertError } from './error/to-validation-error';
+import { isUniqueValidationError } from './error/validation-error';
 import type { Write } from './error/written-value';
-import type { AnyModel, AnySchema } from './options';
+import { findOptions, type AnyModel, type AnySchema, type UniqueGuardCallOptions } from './options';
+import { findSession, isInTransaction } from './session';
+import { collectViolations } from './violation/collect-violations';
+import { toDocumentWrite, type AnyDocument } from './violation/document-write';
 
 /**
  * Every write that runs middleware. `create` and `insertOne` run `save`'s, `findByIdAndUpdate` runs
@@ -13,7 +17,7 @@ const HOOKS = {
   insertMany: convertInsertManyError,
   bulkWrite: convertBulkWriteError,
   updateOne: convertUpdateError,
-  updateMany: convertUpdateError,
+  updateMany: convertUpdateManyError,
   findOneAndUpdate: convertUpdateError,
   replaceOne: convertReplaceError,
   findOneAndReplace: convertReplaceError,
@@ -34,16 +38,12 @@ export function attachHooks(schema: AnySchema): void {
 type Next = (error?: CallbackError) => void;
 type AnyQuery = Query<unknown, unknown>;
 
-function convertSaveError(this: SavedDocument, error: unknown, _result: unknown, next: Next): void {
-  const write = (): Write => ({ document: this.toBSON(), mayInsert: this.isNew });
-  next(convertError(error, this.constructor, { kind: 'single', write }));
-}
-
-interface SavedDocument {
-  constructor: AnyModel;
-  isNew: boolean;
-  /** The document as it is sent to the server: no getters, references instead of documents. */
-  toBSON(): object;
+function convertSaveError(this: AnyDocument, error: unknown, _result: unknown, next: Next): void {
+  const write = (): Write => toDocumentWrite(this);
+  const { saveOptions } = this.$__;
+  // Mongoose has put the session of the save's own options there.
+  const session = (this.$session() ?? undefined) as ClientSession | undefined;
+  convertOne(error, this.constructor, write, { options: saveOptions, session }, next);
 }
 
 function convertInsertManyError(
@@ -61,6 +61,16 @@ function convertBulkWriteError(this: AnyModel, error: unknown, _result: unknown,
 
 function convertUpdateError(this: AnyQuery, error: unknown, _result: unknown, next: Next): void {
   const write = (): Write => ({ update: this.getUpdate() ?? {}, ...filterOf(this) });
+  convertOne(error, this.model, write, callOf(this), next);
+}
+
+function convertUpdateManyError(
+  this: AnyQuery,
+  error: unknown,
+  _result: unknown,
+  next: Next,
+): void {
+  const write = (): Write => ({ update: this.getUpdate() ?? {}, ...filterOf(this) });
   next(convertError(error, this.model, { kind: 'single', write }));
 }
 
@@ -70,9 +80,46 @@ function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, n
     isComplete: true,
     ...filterOf(this),
   });
-  next(convertError(error, this.model, { kind: 'single', write }));
+  convertOne(error, this.model, write, callOf(this), next);
 }
 
-function filterOf(query: AnyQuery): Pick<Write, 'filter' | 'mayInsert'> {
-  return { filter: query.getFilter(), mayInsert: query.getOptions().upsert ?? false };
+function filterOf(query: AnyQuery): Pick<Write, 'filter' | 'mayInsert' | 'collation'> {
+  const { upsert: mayInsert = false, collation } = query.getOptions();
+  return { filter: query.getFilter(), mayInsert, ...(collation && { collation }) };
+}
+
+/** What the caller of one write has set for it. */
+interface Call {
+  options: object | null | undefined;
+  session: ClientSession | null | undefined;
+}
+
+function callOf(query: AnyQuery): Call {
+  const options = query.getOptions();
+  return { options, session: options.session };
+}
+
+/** The error of one document; with `collectAll` the caller waits for a lookup of the other fields. */
+function convertOne(
+  error: unknown,
+  model: AnyModel,
+  write: () => Write,
+  { options, session }: Call,
+  next: Next,
+): void {
+  const converted = convertError(error, model, { kind: 'single', write });
+  const isNews = converted !== error && isUniqueValidationError(converted);
+  if (!isNews || !collectsAll(model, options) || isInTransaction(findSession(model, session))) {
+    next(converted);
+    return;
+  }
+  void collectViolations(converted, model, write).then(() => {
+    next(converted);
+  });
+}
+
+/** For this call, else as the plugin's options say. */
+function collectsAll(model: AnyModel, options: object | null | undefined): boolean {
+  const { uniqueGuard: ofCall } = (options ?? {}) as { uniqueGuard?: UniqueGuardCallOptions };
+  return ofCall?.collectAll ?? findOptions(model.schema).collectAll ?? false;
 }

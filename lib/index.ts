@@ -3,7 +3,12 @@ export { isDuplicateKeyError } from './error/duplicate-key-error';
 export { isUniqueValidationError } from './error/validation-error';
 export { toValidationError } from './error/to-validation-error';
 
-export type { HydratedDocumentOf, RawDocumentOf, UniqueGuardStatics } from './augment';
+export type {
+  HydratedDocumentOf,
+  RawDocumentOf,
+  UniqueGuardMethods,
+  UniqueGuardStatics,
+} from './augment';
 export type { SaveOrUpsertResult } from './statics/save-or-upsert';
 export type { SaveOrUpsertManyEntry, SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
 export type {
@@ -15,12 +20,14 @@ export type {
   UpdateOperators,
   UpsertOptions,
 } from './statics/upsert-options';
+export type { CheckUniqueOptions } from './statics/check-unique-options';
 export type { UniqueValidationError, UniqueValidatorError } from './error/validation-error';
 export type {
   AnyModel,
   AnySchema,
   ConflictTarget,
   MessageContext,
+  UniqueGuardCallOptions,
   UniqueGuardNote,
   UniqueGuardOptions,
   UniqueIndexOptions,

@@ -45,7 +45,10 @@ export interface UniqueIndexOptions {
   path?: string;
 }
 
-/** Why a duplicate-key error was left as it was; not enumerable, as `error.uniqueGuard`. */
+/**
+ * Why a duplicate-key error was left as it was, or why `collectAll` added nothing to a ValidationError;
+ * not enumerable, as `error.uniqueGuard`.
+ */
 export interface UniqueGuardNote {
   /** A sentence: what is not known, and what to declare. */
   reason: string;
@@ -83,8 +86,22 @@ export interface UniqueGuardOptions {
    * index, `_id` aside, whose paths are all in the input.
    */
   conflictTarget?: ConflictTarget;
+  /**
+   * The server tells one violated index. `true`: after a duplicate on `save`, `create`, `insertOne`,
+   * `updateOne`, `replaceOne`, `findOneAndUpdate` or `findOneAndReplace` one more query (one for each
+   * collation in use) finds the others, and the ValidationError has the errors of all. It takes a
+   * second at the most; where it fails, or in a transaction, the error is that of the one index. Costs
+   * nothing on success. For one call: its option `uniqueGuard: { collectAll }`. Default: `false`.
+   */
+  collectAll?: boolean;
   /** Mongoose's own option of `schema.plugin()`: apply a plugin once. Default: `false`. */
   deduplicate?: boolean;
+}
+
+/** What one write may set for itself, as its option `uniqueGuard`. */
+export interface UniqueGuardCallOptions {
+  /** As the plugin's option of that name, and before it. */
+  collectAll?: boolean;
 }
 
 /** Marks the plugin's function, so that its options are found among a schema's plugins. */
@@ -128,6 +145,7 @@ const RULES: Rules = {
   hideValues: [(value) => value === true || isTextList(value), 'true or a list of paths'],
   onUnexplained: [(value) => typeof value === 'function', 'a function'],
   conflictTarget: CONFLICT_TARGET_RULE,
+  collectAll: [(value) => typeof value === 'boolean', 'true or false'],
   deduplicate: [(value) => typeof value === 'boolean', 'true or false'],
 };
 

@@ -1,4 +1,5 @@
 import { attachHooks } from './hooks';
+import { checkUnique, checkUniqueDocument } from './statics/check-unique';
 import { saveOrUpsert } from './statics/save-or-upsert';
 import { saveOrUpsertMany } from './statics/save-or-upsert-many';
 import { checkOptions, PLUGIN, type AnySchema, type UniqueGuardOptions } from './options';
@@ -19,6 +20,7 @@ export function uniqueGuard(schema: AnySchema, options?: UniqueGuardOptions): vo
   checkOptions(options);
   attachHooks(schema);
   attachStatics(schema);
+  attachMethods(schema);
 }
 
 /** A static that the schema has already stays: the user's own, or ours of an earlier application. */
@@ -26,6 +28,14 @@ function attachStatics(schema: AnySchema): void {
   const statics = schema.statics as Record<string, unknown>;
   statics['saveOrUpsert'] ??= saveOrUpsert;
   statics['saveOrUpsertMany'] ??= saveOrUpsertMany;
+  statics['checkUnique'] ??= checkUnique;
+}
+
+/** So does a method, and a path of that name, beside which Mongoose would take no method. */
+function attachMethods(schema: AnySchema): void {
+  const methods = schema.methods as Record<string, unknown>;
+  const { tree } = schema as unknown as { tree: object };
+  if (!Object.hasOwn(tree, 'checkUnique')) methods['checkUnique'] ??= checkUniqueDocument;
 }
 
 Object.defineProperty(uniqueGuard, PLUGIN, { value: true });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { Mongoose } from 'mongoose';
+import { Mongoose, type ConnectOptions } from 'mongoose';
 
 /** The server's connection string for a database that no other test file uses. */
 export function testUri(database = databaseName()): string {
@@ -18,10 +18,10 @@ function databaseName(): string {
 }
 
 /** A Mongoose of the test file's own, connected to a database of its own; both go after the tests. */
-export function useDatabase(): Mongoose {
+export function useDatabase(options: ConnectOptions = {}): Mongoose {
   const mongoose = new Mongoose();
   mongoose.set('autoIndex', false);
-  beforeAll(() => mongoose.connect(testUri()));
+  beforeAll(() => mongoose.connect(testUri(), options));
   afterAll(() => dropAndDisconnect(mongoose));
   return mongoose;
 }

@@ -1,10 +1,11 @@
 /** One batch of saveOrUpsertMany: prepared together, sent as one bulkWrite, races run again. */
 import type { AnyModel } from '../options';
+import { findSession } from '../session';
 import { toComparable } from '../violation/comparable';
 import { prepareUpsert, type UpsertCall } from './prepare-upsert';
 import { findIds } from './upsert-ids';
 import { sendRows, type Batch, type ReadyRow, type Row } from './upsert-bulk';
-import { findMaxRetries, findSession, isLostRace, waitBeforeRetry } from './upsert-retry';
+import { findMaxRetries, isLostRace, waitBeforeRetry } from './upsert-retry';
 import { castOperators } from './upsert-query';
 import { toSentUpdate } from './upsert-write';
 

@@ -1,9 +1,9 @@
 /** When an upsert runs again: another write took the key in between, and the server did not settle it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClientSession } from 'mongoose';
 import { addHidden, isUniqueValidationError } from '../error/validation-error';
 import type { AnyModel } from '../options';
 import type { UniqueIndex } from '../schema/unique-index';
+import { findSession, isInTransaction } from '../session';
 import type { UpsertOptions } from './upsert-options';
 
 const MAX_RETRIES = 5;
@@ -13,19 +13,7 @@ const LONGEST_WAIT = 500;
 
 /** A transaction is over with its first error: to run again or to read in it would fail as well. */
 export function findMaxRetries(model: AnyModel, { maxRetries, session }: UpsertOptions): number {
-  if (findSession(model, session)?.inTransaction()) return 0;
-  return maxRetries ?? MAX_RETRIES;
-}
-
-/** The session that the caller gave, or that of the surrounding `connection.transaction()`. */
-export function findSession(
-  { db }: AnyModel,
-  session: ClientSession | null | undefined,
-): ClientSession | null | undefined {
-  const { transactionAsyncLocalStorage } = db.base as unknown as {
-    transactionAsyncLocalStorage?: { getStore(): { session?: ClientSession } | undefined };
-  };
-  return session === undefined ? transactionAsyncLocalStorage?.getStore()?.session : session;
+  return isInTransaction(findSession(model, session)) ? 0 : (maxRetries ?? MAX_RETRIES);
 }
 
 /** Full jitter: callers that met once do not meet again. */

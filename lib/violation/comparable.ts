@@ -15,11 +15,7 @@ function describe(value: unknown): unknown[] {
   if (value instanceof RegExp) return ['regex', value.source, value.flags];
   if (typeof value !== 'object') return [typeof value, value];
   if (isBsonValue(value)) {
-    return [
-      'bson',
-      value._bsontype,
-      value.toExtendedJSON?.({ relaxed: false }) ?? (value as { toString(): string }).toString(),
-    ];
+    return ['bson', value._bsontype, value.toExtendedJSON?.({ relaxed: false })];
   }
   return ['object', ...Object.entries(value).map(([key, one]) => [key, describe(one)])];
 }

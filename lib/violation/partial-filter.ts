@@ -1,5 +1,7 @@
 /** Which documents a partial index holds. Pure; what is not certain counts as no. */
-import { isEmbedded, toComparable, toNumberText } from './comparable';
+import type { UniqueIndex } from '../schema/unique-index';
+import { isEmbedded, toComparable } from './comparable';
+import { compare, typesOf } from './value-order';
 
 /** One document, and whether all is known of a path: a path that is missing may only not be told. */
 interface Known {
@@ -8,6 +10,12 @@ interface Known {
 }
 
 type Condition = Record<string, unknown>;
+
+/** The expression that the index is built with: what Mongoose adds for a discriminator, too. */
+export function builtFilter(index: UniqueIndex): Condition | undefined {
+  const { partialFilterExpression, discriminator } = index;
+  return discriminator ? { ...partialFilterExpression, ...discriminator } : partialFilterExpression;
+}
 
 /** The paths that the expression reads. */
 export function pathsOfFilter(expression: Condition = {}): string[] {
@@ -114,46 +122,4 @@ function isMissing(document: Record<string, unknown>, path: string): boolean {
     value = value[segment];
   }
   return false;
-}
-
-/** Undefined where the server does not compare the two, or in an order that is not known here. */
-function compare(a: unknown, b: unknown, isCollated: boolean): number | undefined {
-  const numberA = toNumberText(a);
-  const numberB = toNumberText(b);
-  if (numberA !== undefined && numberB !== undefined) {
-    if (numberA === numberB) return 0;
-    const difference = Number(numberA) - Number(numberB);
-    return difference === 0 || Number.isNaN(difference) ? undefined : difference;
-  }
-  if (typeof a === 'string' && typeof b === 'string') {
-    // By bytes, as the server without a collation; JavaScript compares UTF-16 units.
-    return isCollated ? undefined : Buffer.compare(Buffer.from(a), Buffer.from(b));
-  }
-  if (a instanceof Date && b instanceof Date) return a.getTime() - b.getTime();
-  if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b);
-  if (typesOf(a).includes('objectId') && typesOf(b).includes('objectId')) {
-    return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)));
-  }
-  return undefined;
-}
-
-const BSON_TYPES: Record<string, (string | number)[]> = {
-  Int32: ['int', 16, 'number'],
-  Double: ['double', 1, 'number'],
-  Long: ['long', 18, 'number'],
-  Decimal128: ['decimal', 19, 'number'],
-  ObjectId: ['objectId', 7],
-  Binary: ['binData', 5],
-};
-
-/** The names and codes that `$type` has for the value; none for a type that is rare in an index. */
-function typesOf(value: unknown): (string | number)[] {
-  if (value === null) return ['null', 10];
-  if (typeof value === 'string') return ['string', 2];
-  if (typeof value === 'boolean') return ['bool', 8];
-  if (Array.isArray(value)) return ['array', 4];
-  if (value instanceof Date) return ['date', 9];
-  if (isEmbedded(value)) return ['object', 3];
-  const { _bsontype } = value as { _bsontype?: string };
-  return BSON_TYPES[_bsontype ?? ''] ?? [];
 }

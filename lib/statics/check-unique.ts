@@ -1,0 +1,139 @@
+import { makeValidationError, type UniqueValidationError } from '../error/validation-error';
+import { findWrittenValues } from '../error/written-value';
+import { show, type AnyModel } from '../options';
+import { isAtOrBelow } from '../schema/path';
+import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
+import { findSession } from '../session';
+import { toViolationErrors } from '../violation/collect-violations';
+import { toDocumentWrite, type AnyDocument } from '../violation/document-write';
+import { findViolations } from '../violation/find-violations';
+import { isRelated, withoutPlaces, type KnownDocument } from '../violation/known-document';
+import { normaliserFor, toKnownWrite } from '../violation/known-write';
+import { builtFilter, pathsOfFilter } from '../violation/partial-filter';
+import {
+  checkCheckArguments,
+  checkCheckOptions,
+  type CheckUniqueOptions,
+} from './check-unique-options';
+import type { SavableDocument } from './save-middleware';
+import { toGivenPaths } from './upsert-changes';
+
+/** See {@link UniqueGuardStatics.checkUnique}. */
+export async function checkUnique(
+  this: AnyModel,
+  input: unknown,
+  options: CheckUniqueOptions = {},
+): Promise<UniqueValidationError | null> {
+  checkCheckArguments(this, input, options);
+  const { exclude, paths, session } = options;
+  const own = exclude === undefined ? undefined : toOwn(this, exclude);
+  const document = new this(input) as unknown as AnyDocument;
+  const given = toGivenPaths(document as unknown as SavableDocument);
+  const isGiven = (path: string) =>
+    given.some((one) => isAtOrBelow(path, withoutPlaces(one))) &&
+    findWrittenValues({ document: document.toBSON() }, path).length > 0;
+  const asked = typeof paths === 'string' ? [paths] : paths;
+  const model = document.constructor;
+  const indexes = findUniqueIndexes(model).filter((index) => {
+    const ofIndex = Object.keys(index.keyPattern);
+    // An _id that is made here is new.
+    if (index.name === '_id_' && !isGiven('_id')) return false;
+    if (asked === undefined) return true;
+    return (
+      ofIndex.every(isGiven) && ofIndex.some((path) => asked.some((one) => isRelated(path, one)))
+    );
+  });
+  refuseOperators(indexes, input);
+  return check(document, indexes, own, session);
+}
+
+/** See {@link UniqueGuardMethods.checkUnique}. */
+export async function checkUniqueDocument(
+  this: unknown,
+  options: Pick<CheckUniqueOptions, 'session'> = {},
+): Promise<UniqueValidationError | null> {
+  checkCheckOptions(options, ['session']);
+  const document = this as AnyDocument & { $isSubdocument?: boolean };
+  if (document.$isSubdocument) {
+    throw new TypeError(
+      'checkUnique: this is a subdocument; call checkUnique() of the document that it is in.',
+    );
+  }
+  const session = options.session === undefined ? document.$session() : options.session;
+  const indexes = findUniqueIndexes(document.constructor);
+  return check(
+    document,
+    indexes,
+    undefined,
+    (session ?? undefined) as CheckUniqueOptions['session'],
+  );
+}
+
+async function check(
+  document: AnyDocument,
+  indexes: UniqueIndex[],
+  own: KnownDocument['own'],
+  session: CheckUniqueOptions['session'],
+): Promise<UniqueValidationError | null> {
+  const model = document.constructor;
+  const write = toDocumentWrite(document);
+  const known = toKnownWrite(model, write, document.isNew);
+  if (known === undefined) return null;
+  refuseUncast(document, indexes, known);
+  const written = own === undefined ? known : { ...known, own };
+  const options = { session: findSession(model, session) };
+  const violations = await findViolations(model, written, indexes, options);
+  if (violations.length === 0) return null;
+  return makeValidationError(model, toViolationErrors(model, write, violations), undefined);
+}
+
+/** The `_id` to leave out, cast as the documents' own. It is compared here and never sent. */
+function toOwn(model: AnyModel, exclude: unknown): { _id: unknown } {
+  const isDocument = typeof exclude === 'object' && exclude !== null && '_id' in exclude;
+  const given = isDocument ? exclude._id : exclude;
+  try {
+    const _id: unknown = model.schema.path('_id').cast(given, undefined as never, true);
+    return normaliserFor(model)({ _id }) as { _id: unknown };
+  } catch (cause) {
+    throw new TypeError(
+      `checkUnique: exclude is ${show(given)}; it must be an _id of ${model.modelName}, or a document ` +
+        'that has one.',
+      { cause },
+    );
+  }
+}
+
+/** Before casting: a path of any type would take them. */
+function refuseOperators(indexes: UniqueIndex[], input: unknown, at = ''): void {
+  const isPlain = typeof input === 'object' && input !== null && !('_bsontype' in input);
+  if (!isPlain || input instanceof Date) return;
+  const entries =
+    input instanceof Map ? [...(input as Map<string, unknown>)] : Object.entries(input);
+  for (const [key, value] of entries as [string, unknown][]) {
+    const isOnIndex = indexes.some(({ keyPattern }) =>
+      Object.keys(keyPattern).some((path) => at === '' || isRelated(path, withoutPlaces(at))),
+    );
+    if (isOnIndex && key.startsWith('$')) {
+      throw new TypeError(
+        `checkUnique: ${at === '' ? 'the input' : `\`${at}\``} has ${show(key)}; it must be a value, ` +
+          'not an object of operators.',
+      );
+    }
+    refuseOperators(indexes, value, at === '' ? key : `${at}.${key}`);
+  }
+}
+
+/** What a save would say of such a value; it can be in no index. */
+function refuseUncast(document: AnyDocument, indexes: UniqueIndex[], known: KnownDocument): void {
+  const { validationError } = document.$__;
+  const paths = indexes.flatMap((index) => [
+    ...Object.keys(index.keyPattern),
+    ...pathsOfFilter(builtFilter(index)),
+  ]);
+  const isUncast = Object.entries(validationError?.errors ?? {}).some(
+    ([path, { name }]) =>
+      name !== 'ValidatorError' &&
+      paths.some((one) => known.isChanged(one) && isRelated(one, withoutPlaces(path))),
+  );
+  if (isUncast) throw validationError as unknown as Error;
+}

@@ -1,0 +1,44 @@
+/** What a save of a document writes, read from the document itself. */
+import type { Write } from '../error/written-value';
+import type { AnyModel } from '../options';
+import { isAtOrBelow } from '../schema/path';
+
+/** What is read here of a Mongoose document; Mongoose's own type of "some document" is `any` throughout. */
+export interface AnyDocument {
+  constructor: AnyModel;
+  _id: unknown;
+  isNew: boolean;
+  $__: {
+    saveOptions?: { pathsToSave?: string[]; [option: string]: unknown } | null;
+    /** The projection that the document was read with. */
+    selected?: Record<string, unknown>;
+    /** What could not be cast. */
+    validationError?: { errors: Record<string, { name: string }> } | null;
+  };
+  /** The document as it is sent to the server: no getters, references instead of documents. */
+  toBSON(): object;
+  directModifiedPaths(): string[];
+  isSelected(path: string): boolean;
+  $session(): unknown;
+}
+
+/** Of a document that was loaded a save writes the changed paths alone. */
+export function toDocumentWrite(document: AnyDocument): Write {
+  const write = { document: document.toBSON(), mayInsert: document.isNew };
+  if (document.isNew) return { ...write, isComplete: true };
+  const { selected = {}, saveOptions } = document.$__;
+  const only = saveOptions?.pathsToSave;
+  const changed = document
+    .directModifiedPaths()
+    .filter((path) => only?.some((one) => isAtOrBelow(path, one)) ?? true);
+  const isRead = (path: string): boolean =>
+    document.isSelected(path) &&
+    Object.entries(selected).every(
+      // A part of what lies there, or some elements of an array.
+      ([key, how]) =>
+        !(isAtOrBelow(key, path) && key !== path) &&
+        !(typeof how === 'object' && isAtOrBelow(path, key)) &&
+        !(key.endsWith('.$') && isAtOrBelow(path, key.slice(0, -2))),
+    );
+  return { ...write, loaded: { _id: document._id, changed, isRead } };
+}
