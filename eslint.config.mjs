@@ -31,6 +31,11 @@ export default tseslint.config(
     },
   },
   {
+    // Runs in the browser and is in no TypeScript project.
+    files: ['examples/express-form/public/**'],
+    ...tseslint.configs.disableTypeChecked,
+  },
+  {
     files: ['jest.config.ts', '__tests__/support/global-*.ts'],
     rules: { 'import-x/no-default-export': 'off' },
   },

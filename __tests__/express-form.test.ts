@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
 import request, { type Response } from 'supertest';
 import { createApp } from '../examples/express-form/app';
 import { createModels } from '../examples/express-form/models';
@@ -104,6 +107,15 @@ describe('the sign-up form', () => {
     expectMessage(page, 'username', usernameTaken.message);
   });
 
+  it('says of all that is taken at once, each beside its input', async () => {
+    await signUp(alice);
+    const page = await signUp({ ...alice, name: 'Al' }).expect(409);
+    expectMessage(page, 'email', emailTaken.message);
+    expectMessage(page, 'username', usernameTaken.message);
+    expect(countIn(page, 'aria-invalid')).toBe(2);
+    expect(countIn(page, 'autofocus')).toBe(1);
+  });
+
   it('answers 422 with a message beside each input that is missing or wrong', async () => {
     const page = await signUp({ name: ' ', email: 'nobody' }).expect(422);
     expectMessage(page, 'name', nameMissing.message);
@@ -122,7 +134,175 @@ describe('the sign-up form', () => {
     expect(findTag(page, 'name')).toContain(`value="${escaped}"`);
     const list = await request(app).get('/users');
     expect(list.text).toContain(`<td>${escaped} (@alice)</td>`);
-    expect(page.text + list.text).not.toContain('<script');
+    expect(page.text + list.text).not.toContain('<script>');
+  });
+});
+
+describe('GET /api/availability', () => {
+  const malformed = { error: 'Ask for one valid email or username' };
+  /** With a limit of its own. */
+  const freshApp = () => createApp(services);
+  beforeEach(() => services.signUp(alice));
+
+  it.each([
+    [{ email: 'new@example.org' }, { available: true, message: null }],
+    [{ email: 'alice@example.org' }, { available: false, message: emailTaken.message }],
+    [{ email: ' ALICE@example.org ' }, { available: false, message: emailTaken.message }],
+    [{ username: 'alicia' }, { available: true, message: null }],
+    [{ username: 'Alice' }, { available: false, message: usernameTaken.message }],
+  ])('%j is %j', async (query, answer) => {
+    const { body, headers } = await request(app).get('/api/availability').query(query).expect(200);
+    expect(body).toEqual(answer);
+    expect(headers['cache-control']).toBe('no-store');
+  });
+
+  it('gives one answer to all that a form would not ask, whatever is stored', async () => {
+    const server = freshApp();
+    const check = jest.spyOn(models.User, 'checkUnique');
+    const queries = [
+      '',
+      'email=',
+      'email=nobody',
+      'email=%20',
+      `email=${'a'.repeat(250)}@example.org`,
+      'email=alice@example.org&username=alice',
+      'email=alice@example.org&email=bob@example.org',
+      'email[$gt]=',
+      'email[]=alice@example.org',
+      'email=alice@example.org&paths=name',
+      'name=Alice',
+      '_id=1',
+      'username=',
+    ];
+    for (const query of queries) {
+      await request(server).get(`/api/availability?${query}`).expect(400, malformed);
+    }
+    expect(check).not.toHaveBeenCalled();
+    check.mockRestore();
+  });
+
+  it('answers as often as typing takes, and no client may read out a list', async () => {
+    const server = freshApp();
+    const ask = () => request(server).get('/api/availability').query({ username: 'alice' });
+    const answers = [];
+    for (let count = 0; count < 32; count += 1) answers.push(await ask());
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(30);
+    const refused = answers.at(-1);
+    expect(refused?.status).toBe(429);
+    expect(refused?.body).toEqual({ error: expect.stringContaining('Too many questions') });
+    expect(refused?.headers['retry-after']).toMatch(/^\d+$/);
+    // The form itself goes on working.
+    await request(server).post('/signup').type('form').send(bob).expect(303);
+  });
+});
+
+describe('the script of the sign-up form', () => {
+  /** What the script uses of an element. */
+  class Element extends EventTarget {
+    value = '';
+    textContent = '';
+    dataset: Record<string, string> = {};
+    isValid = true;
+    constructor(
+      readonly name: string,
+      readonly htmlFor = { value: name },
+    ) {
+      super();
+    }
+    checkValidity() {
+      return this.isValid;
+    }
+    type(value: string) {
+      this.value = value;
+      this.dispatchEvent(new Event('input'));
+    }
+  }
+  const elements = () => ({ input: new Element('email'), output: new Element('email') });
+  const source = readFileSync(
+    path.resolve(__dirname, '../examples/express-form/public/availability.js'),
+    'utf8',
+  );
+
+  /** Answers are held back until the test gives them. */
+  function run({ input, output }: ReturnType<typeof elements>) {
+    const questions: { url: string; answer: (body: unknown, ok?: boolean) => Promise<void> }[] = [];
+    const pauses: number[] = [];
+    runInNewContext(source, {
+      AbortController,
+      URLSearchParams,
+      clearTimeout,
+      setTimeout: (ask: () => void, pause: number) => {
+        pauses.push(pause);
+        return setTimeout(ask, 0);
+      },
+      document: { querySelectorAll: () => [output], getElementById: () => input },
+      fetch: (url: string) =>
+        new Promise((resolve) => {
+          const answer = async (body: unknown, ok = true) => {
+            resolve({ ok, json: () => Promise.resolve(body) });
+            await pause(5);
+          };
+          questions.push({ url, answer });
+        }),
+    });
+    return { questions, pauses };
+  }
+
+  it('asks once the user has paused, and shows the answer', async () => {
+    const { input, output } = elements();
+    const { questions, pauses } = run({ input, output });
+    for (const text of ['a', 'al', 'al@example.org']) input.type(text);
+    await pause(5);
+    expect(questions.map(({ url }) => url)).toEqual(['/api/availability?email=al%40example.org']);
+    expect(pauses).toEqual([400, 400, 400]);
+    await questions[0]?.answer({ available: false, message: 'taken' });
+    expect([output.textContent, output.dataset['state']]).toEqual(['taken', 'taken']);
+    input.type('bo@example.org');
+    expect(output.textContent).toBe('');
+    await pause(5);
+    await questions[1]?.answer({ available: true, message: null });
+    expect([output.textContent, output.dataset['state']]).toEqual(['This is still free', 'free']);
+  });
+
+  it('drops an answer to a text that has changed since', async () => {
+    const { input, output } = elements();
+    const { questions } = run({ input, output });
+    input.type('old@example.org');
+    await pause(5);
+    input.type('new@example.org');
+    await pause(5);
+    await questions[1]?.answer({ available: true, message: null });
+    await questions[0]?.answer({ available: false, message: 'taken' });
+    expect(output.textContent).toBe('This is still free');
+    input.isValid = false;
+    input.type('no');
+    await pause(5);
+    expect(questions).toHaveLength(2);
+    expect(output.textContent).toBe('');
+  });
+
+  it('says nothing where it gets no answer', async () => {
+    const { input, output } = elements();
+    const { questions } = run({ input, output });
+    input.type('a@example.org');
+    await pause(5);
+    await questions[0]?.answer({ error: 'Too many questions' }, false);
+    expect(output.textContent).toBe('');
+  });
+
+  it('has a place beside each of its inputs that a screen reader is told of', async () => {
+    const page = await request(app).get('/signup').expect(200);
+    for (const name of ['email', 'username']) {
+      expect(findTag(page, `${name}-availability`)).toContain('aria-live="polite"');
+      expect(findTag(page, `${name}-availability`)).toContain(`for="${name}"`);
+    }
+    expect(page.text).not.toContain('id="name-availability"');
+    expect(page.text).toContain('<script src="/availability.js" defer></script>');
+    await request(app)
+      .get('/availability.js')
+      .expect(200)
+      .expect('content-type', /javascript/);
+    expect((await request(app).get('/pages')).text).not.toContain('availability');
   });
 });
 

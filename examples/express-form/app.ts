@@ -3,6 +3,7 @@ import path from 'node:path';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import { Error as MongooseErrors } from 'mongoose';
 import { apiRoutes } from './api';
+import { availabilityRoutes } from './availability';
 import { formRoutes } from './forms';
 import type { Services } from './services';
 import { toFieldErrors, toStatus } from './validation-response';
@@ -18,6 +19,7 @@ export function createApp(services: Services): Express {
     response.locals['isApi'] = true;
     next();
   });
+  app.use('/api', availabilityRoutes(services));
   app.use('/api', apiRoutes(services));
   app.use(formRoutes(services));
   app.use((_request, response) => {

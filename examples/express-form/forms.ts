@@ -9,8 +9,8 @@ interface Form<Name extends string> {
   title: string;
   button: string;
   names: readonly Name[];
-  /** The attributes of each input. */
-  inputs: Record<Name, { label: string; type?: string; autocomplete: string }>;
+  /** The attributes of each input; `isAsked`: the page says while one types whether it is free. */
+  inputs: Record<Name, { label: string; type?: string; autocomplete: string; isAsked?: true }>;
   submit: (input: Partial<Record<Name, string>>) => Promise<unknown>;
   /** Where a successful POST leads. */
   next: string;
@@ -35,8 +35,8 @@ export function formRoutes(services: Services): Router {
     names: USER_FIELDS,
     inputs: {
       name: { label: 'Name', autocomplete: 'name' },
-      email: { label: 'Email address', type: 'email', autocomplete: 'email' },
-      username: { label: 'User name', autocomplete: 'username' },
+      email: { label: 'Email address', type: 'email', autocomplete: 'email', isAsked: true },
+      username: { label: 'User name', autocomplete: 'username', isAsked: true },
     },
     submit: services.signUp,
     next: '/users',
@@ -92,6 +92,7 @@ function renderForm<Name extends string>(
   const fields = names.map((name) => ({
     name,
     type: 'text',
+    isAsked: false,
     ...inputs[name],
     value: values[name] ?? '',
     message: errors[name]?.message,

@@ -34,7 +34,11 @@ const userSchema = new Schema(
     },
   },
 );
-userSchema.plugin(uniqueGuard, { message: 'This {PATH} is already registered' });
+userSchema.plugin(uniqueGuard, {
+  message: 'This {PATH} is already registered',
+  // A form shows all that is taken at once, instead of one field after the other.
+  collectAll: true,
+});
 userSchema.plugin(mongooseLeanVirtuals);
 
 const pageSchema = new Schema({

@@ -3,6 +3,8 @@ import { isUniqueValidationError } from 'mongoose-unique-guard';
 import type { Models } from './models';
 
 export const USER_FIELDS = ['name', 'email', 'username'] as const;
+/** What a visitor may ask about before signing up. */
+export const ASKABLE_FIELDS = ['email', 'username'] as const;
 export const PAGE_FIELDS = ['tenant', 'slug'] as const;
 
 export type UserInput = Partial<Record<(typeof USER_FIELDS)[number], string>>;
@@ -16,10 +18,21 @@ export interface ImportReport {
 
 export type Services = ReturnType<typeof createServices>;
 
-/** None of them asks first whether a value is free: the write itself tells, without a race. */
+/** No write asks first whether a value is free: the write itself tells, without a race. */
 export function createServices({ User, Page }: Models) {
   return {
     signUp: (input: UserInput) => User.create(input),
+
+    /** The message of a value that is taken, null for one that is free, undefined for an invalid one. */
+    findTakenMessage: async (
+      field: (typeof ASKABLE_FIELDS)[number],
+      value: string,
+    ): Promise<string | null | undefined> => {
+      const input = { [field]: value };
+      if (!(await isValid(new User(input).validate([field])))) return undefined;
+      const taken = await User.checkUnique(input, { paths: field });
+      return taken?.errors[field]?.message ?? null;
+    },
 
     putUser: (email: string, input: UserInput) =>
       User.saveOrUpsert({ ...input, email }, { conflictTarget: 'email' }),
@@ -46,4 +59,14 @@ export function createServices({ User, Page }: Models) {
 function resultsOfRefusedRows(error: unknown): unknown[] {
   if (isUniqueValidationError(error) && error.results) return error.results;
   throw error;
+}
+
+function isValid(validation: Promise<void>): Promise<boolean> {
+  return validation.then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof MongooseErrors.ValidationError) return false;
+      throw error;
+    },
+  );
 }
