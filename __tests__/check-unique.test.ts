@@ -117,6 +117,23 @@ describe('Model.checkUnique', () => {
     expect(await paths(Base.checkUnique({ email: 'f', badge: 'b' } as never))).toBeNull();
   });
 
+  it('does not put together under a collation what stands in two elements', async () => {
+    const row = new Schema({ a: String, b: String }, { _id: false });
+    const schema = new Schema({ list: [row] }).index(
+      { 'list.a': 1, 'list.b': 1 },
+      { unique: true, collation: { locale: 'en', strength: 2 } },
+    );
+    const model = await compile(schema as Schema);
+    const apart = [
+      { a: 'x', b: 'z' },
+      { a: 'w', b: 'y' },
+    ];
+    await model.create({ list: apart });
+    const input = { list: [{ a: 'X', b: 'Y' }] };
+    expect(await model.checkUnique(input as never)).toBeNull();
+    await model.create(input);
+  });
+
   it('waits for the connection', async () => {
     const { host, port, name } = mongoose.connection;
     const uri = `mongodb://${host}:${String(port)}/${name}?directConnection=true`;
