@@ -10,9 +10,9 @@ const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
 const snippets = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? '');
 
 /** All snippets as one module: the first, the quick start, is the scope of the others. */
-function toModule([first = '', ...others]: string[]): string {
-  const imports = first.match(/^import .*;$/gm) ?? [];
-  const body = first.replace(/^import .*;$/gm, '');
+function toModule(all: string[]): string {
+  const imports = all.flatMap((code) => code.match(/^import .*;$/gm) ?? []);
+  const [body = '', ...others] = all.map((code) => code.replace(/^import .*;$/gm, ''));
   const blocks = others.map((code) => `{\n${code}\n}`);
   return `${imports.join('\n')}\nexport async function run() {\n${[body, ...blocks].join('\n')}\n}\n`;
 }

@@ -1,6 +1,8 @@
 import type { Document, HydratedDocument, Require_id } from 'mongoose';
+import type { UniqueIndexAudit } from './audit/audit-model';
 import type { UniqueValidationError } from './error/validation-error';
 import type { AnyModel, UniqueGuardCallOptions } from './options';
+import type { AuditOptions } from './statics/audit-unique-indexes';
 import type { CheckUniqueOptions } from './statics/check-unique-options';
 import type { SaveOrUpsertResult } from './statics/save-or-upsert';
 import type { SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
@@ -148,6 +150,33 @@ export interface UniqueGuardStatics {
     input: SaveInput<RawDocumentOf<M>>,
     options?: CheckUniqueOptions,
   ): Promise<UniqueValidationError | null>;
+
+  /**
+   * Compares the unique indexes that the schema declares, its base's and its discriminators' included,
+   * with those that the collection has, and finds the documents that block the ones that are not there.
+   * It changes nothing.
+   *
+   * A key counts as the index would count it: sparse, partial and collated indexes, arrays, missing
+   * paths as null. Of a text or geo index, and of one on a numbered path, nothing is looked for that
+   * blocks it; `notExamined` says so.
+   *
+   * One round trip where all is well. An index that is not there costs one collection scan, three where
+   * documents block it, on the server, which goes to its disk for what does not fit in memory: on a
+   * large collection run it where a scan does no harm. Keys and `_id`s are as the driver gives them;
+   * the whole is fit for JSON where they are.
+   *
+   * A value that errors hide (`hideValues`, `select: false`) is left out of `blocking.groups[].key`.
+   * Servers before MongoDB 6.0 give two `_id`s at most for each key.
+   *
+   * @param options see {@link AuditOptions}
+   * @throws TypeError where an option is wrong; Error where the model has no connection; the server's
+   *   error where it refuses to list the indexes or to aggregate
+   *
+   * @example
+   * const audit = await User.auditUniqueIndexes();
+   * if (!audit.ok) console.log(formatAudit(audit));
+   */
+  auditUniqueIndexes(this: AnyModel, options?: AuditOptions): Promise<UniqueIndexAudit>;
 }
 
 /** The method that the plugin adds to a document. */

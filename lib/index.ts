@@ -2,6 +2,8 @@ export { uniqueGuard } from './unique-guard';
 export { isDuplicateKeyError } from './error/duplicate-key-error';
 export { isUniqueValidationError } from './error/validation-error';
 export { toValidationError } from './error/to-validation-error';
+export { explainIndexBuildError } from './error/index-build-error';
+export { formatAudit } from './audit/format-audit';
 
 export type {
   HydratedDocumentOf,
@@ -21,6 +23,11 @@ export type {
   UpsertOptions,
 } from './statics/upsert-options';
 export type { CheckUniqueOptions } from './statics/check-unique-options';
+export type { AuditOptions } from './statics/audit-unique-indexes';
+export type { AuditedIndex, AuditStep, UniqueIndexAudit } from './audit/audit-model';
+export type { IndexDifference, IndexStatus } from './audit/compare-indexes';
+export type { IndexSpec } from './audit/declared-index';
+export type { Blocking, BlockingGroup } from './audit/find-blocking';
 export type { UniqueValidationError, UniqueValidatorError } from './error/validation-error';
 export type {
   AnyModel,

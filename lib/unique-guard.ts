@@ -1,5 +1,6 @@
 import { attachHooks } from './hooks';
 import { checkUnique, checkUniqueDocument } from './statics/check-unique';
+import { auditUniqueIndexes } from './statics/audit-unique-indexes';
 import { saveOrUpsert } from './statics/save-or-upsert';
 import { saveOrUpsertMany } from './statics/save-or-upsert-many';
 import { checkOptions, PLUGIN, type AnySchema, type UniqueGuardOptions } from './options';
@@ -29,6 +30,7 @@ function attachStatics(schema: AnySchema): void {
   statics['saveOrUpsert'] ??= saveOrUpsert;
   statics['saveOrUpsertMany'] ??= saveOrUpsertMany;
   statics['checkUnique'] ??= checkUnique;
+  statics['auditUniqueIndexes'] ??= auditUniqueIndexes;
 }
 
 /** So does a method, and a path of that name, beside which Mongoose would take no method. */

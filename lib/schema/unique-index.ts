@@ -56,7 +56,7 @@ function isOfKind(schema: AnySchema): boolean {
 function readUniqueIndexes(schema: AnySchema): UniqueIndex[] {
   const kind = mappingOf(schema);
   return schema.indexes().flatMap(([keyPattern, options]) => {
-    if (options.unique !== true && !Array.isArray(options.unique)) return [];
+    if (!isUnique(options)) return [];
     const { name, partialFilterExpression, sparse } = options;
     const collation = options.collation ?? schema.options.collation;
     // As Mongoose builds it, unless it says anything of sparse.
@@ -72,7 +72,12 @@ function readUniqueIndexes(schema: AnySchema): UniqueIndex[] {
   });
 }
 
+/** `unique: [true, message]` is Mongoose's own way to give a message. */
+export function isUnique({ unique }: { unique?: unknown }): boolean {
+  return unique === true || Array.isArray(unique);
+}
+
 /** The driver's own way to name an index, `email_1_tenant_-1`. */
-function defaultName(keyPattern: object): string {
+export function defaultName(keyPattern: object): string {
   return Object.entries(keyPattern).flat().join('_');
 }

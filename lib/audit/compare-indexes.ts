@@ -1,0 +1,159 @@
+/** Compares an index that a schema declares with what the collection has. Pure. */
+import { isDeepStrictEqual } from 'node:util';
+import type { CollectionIndexes, DatabaseIndex } from './database-index';
+import { isTextPattern, type IndexSpec } from './declared-index';
+
+/**
+ * - `ok`: it is there as declared.
+ * - `missing`: nothing keeps duplicates out.
+ * - `not unique`: an index on the same keys is there, without `unique`.
+ * - `different`: one is there that is not the declared one; `differences` says in what.
+ * - `building`: it is being built; until that is done, nothing keeps duplicates out.
+ */
+export type IndexStatus = 'ok' | 'missing' | 'not unique' | 'different' | 'building';
+
+/** Undefined where one side has no such option. */
+export interface IndexDifference {
+  option: 'name' | 'keyPattern' | 'sparse' | 'partialFilterExpression' | 'collation';
+  declared: unknown;
+  actual: unknown;
+}
+
+export interface IndexComparison {
+  status: IndexStatus;
+  differences: IndexDifference[];
+  /** The index of the database that it was compared with; none where it is missing. */
+  actual?: DatabaseIndex;
+}
+
+/** Makes values plain, for ids, dates and numbers of two copies of a driver have classes of their own. */
+export type ToPlain = (value: object) => unknown;
+
+export function compareIndex(
+  declared: IndexSpec,
+  existing: CollectionIndexes,
+  toPlain: ToPlain,
+): IndexComparison {
+  const [nearest] = existing.indexes
+    .map((actual) => ({
+      actual,
+      differences: findDifferences(declared, actual.spec, existing.defaultCollation, toPlain),
+    }))
+    .filter(({ actual }) => isRelated(declared, actual))
+    .sort((a, b) => distance(a) - distance(b));
+  if (nearest === undefined) return { status: 'missing', differences: [] };
+  return { ...nearest, status: toStatus(nearest) };
+}
+
+type Compared = Required<Omit<IndexComparison, 'status'>>;
+
+/** It has the name, or the keys, or is unique on the same paths in another order. */
+function isRelated(declared: IndexSpec, { spec, isUnique }: DatabaseIndex): boolean {
+  return (
+    spec.name === declared.name ||
+    isSamePattern(declared.keyPattern, spec.keyPattern) ||
+    (isUnique && isOnSamePaths(declared, spec))
+  );
+}
+
+/** Keys weigh more than uniqueness, and that more than any option. */
+function distance({ actual, differences }: Compared): number {
+  const weights = differences.map(({ option }) => (option === 'keyPattern' ? 20 : 1));
+  return weights.reduce((sum, weight) => sum + weight, actual.isUnique ? 0 : 10);
+}
+
+function toStatus({ actual, differences }: Compared): IndexStatus {
+  if (differences.some(({ option }) => option === 'keyPattern')) return 'different';
+  if (!actual.isUnique) return 'not unique';
+  if (differences.length > 0) return 'different';
+  return actual.isBuilding ? 'building' : 'ok';
+}
+
+function findDifferences(
+  declared: IndexSpec,
+  actual: IndexSpec,
+  defaultCollation: CollectionIndexes['defaultCollation'],
+  toPlain: ToPlain,
+): IndexDifference[] {
+  // In a filter the order of the paths does not matter, and isDeepStrictEqual leaves it aside.
+  const isSame = (a: unknown, b: unknown): boolean =>
+    isDeepStrictEqual(toPlain({ value: a }), toPlain({ value: b }));
+  const differences: (IndexDifference | undefined)[] = [
+    ...(['name', 'sparse', 'partialFilterExpression'] as const).map((option) =>
+      isSame(declared[option], actual[option])
+        ? undefined
+        : { option, declared: declared[option], actual: actual[option] },
+    ),
+    isSamePattern(declared.keyPattern, actual.keyPattern)
+      ? undefined
+      : { option: 'keyPattern', declared: declared.keyPattern, actual: actual.keyPattern },
+    findCollationDifference(declared, actual, defaultCollation),
+  ];
+  return differences.filter((one) => one !== undefined);
+}
+
+/** The server's own settings, the same in all its locales. */
+const COLLATION_DEFAULTS = {
+  strength: 3,
+  caseLevel: false,
+  numericOrdering: false,
+  maxVariable: 'punct',
+};
+
+/** The server lists every setting; compared is what was given, and what has one default everywhere. */
+function findCollationDifference(
+  { collation, keyPattern }: IndexSpec,
+  actual: IndexSpec,
+  defaultCollation: CollectionIndexes['defaultCollation'],
+): IndexDifference | undefined {
+  // An index with no collation gets the collection's, a text index none.
+  const inherited = isTextPattern(keyPattern) ? undefined : defaultCollation;
+  const declared = unlessSimple(collation === undefined ? inherited : collation);
+  const expected = declared && { ...COLLATION_DEFAULTS, ...declared };
+  const found = unlessSimple(actual.collation);
+  const shown =
+    found && Object.fromEntries(Object.keys(expected ?? found).map((name) => [name, found[name]]));
+  return isDeepStrictEqual(expected, shown)
+    ? undefined
+    : { option: 'collation', declared, actual: found && shorten(found) };
+}
+
+/** Comparing by bytes is listed as no collation, or by that name. */
+function unlessSimple(collation: Record<string, unknown> | undefined) {
+  return collation?.['locale'] === 'simple' ? undefined : collation;
+}
+
+/** `{ locale, strength }` and what else is not the default. */
+function shorten(collation: Record<string, unknown>): Record<string, unknown> {
+  const usual = {
+    ...COLLATION_DEFAULTS,
+    caseFirst: 'off',
+    alternate: 'non-ignorable',
+    normalization: false,
+    backwards: false,
+  };
+  return Object.fromEntries(
+    Object.entries(collation).filter(
+      ([name, value]) => name === 'strength' || usual[name as keyof typeof usual] !== value,
+    ),
+  );
+}
+
+/** The same paths in the same order and direction; the paths of a text index have no order. */
+export function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+  return isDeepStrictEqual(toEntries(a), toEntries(b));
+}
+
+function toEntries(keyPattern: Record<string, unknown>): [string, unknown][] {
+  const entries = Object.entries(keyPattern).map(([path, direction]): [string, unknown] => [
+    path,
+    typeof direction === 'string' ? direction : Number(direction),
+  ]);
+  const texts = entries.filter(([, direction]) => direction === 'text').sort();
+  return entries.map((entry) => (entry[1] === 'text' ? (texts.shift() ?? entry) : entry));
+}
+
+export function isOnSamePaths(a: IndexSpec, b: IndexSpec): boolean {
+  const [ofA, ofB] = [Object.keys(a.keyPattern).sort(), Object.keys(b.keyPattern).sort()];
+  return isDeepStrictEqual(ofA, ofB);
+}

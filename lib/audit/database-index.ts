@@ -1,0 +1,117 @@
+/** The indexes that a collection has. One round trip, a second one where a server knows less. */
+import type { AnyModel } from '../options';
+import type { IndexSpec } from './declared-index';
+
+export interface DatabaseIndex {
+  spec: IndexSpec;
+  isUnique: boolean;
+  /** Listed, but not yet there: until the build is done it keeps nothing out. */
+  isBuilding: boolean;
+}
+
+export interface CollectionIndexes {
+  indexes: DatabaseIndex[];
+  /** What an index without a collation of its own gets. */
+  defaultCollation?: Record<string, unknown>;
+  isView?: true;
+}
+
+type Database = NonNullable<AnyModel['db']['db']>;
+
+/** Waits for a connection that is being opened. Throws where there is none. */
+export async function findDatabase(model: AnyModel): Promise<Database> {
+  const { db } = await model.db.asPromise();
+  if (db === undefined) {
+    throw new Error(
+      `auditUniqueIndexes: ${model.modelName} has no connection to a database; ` +
+        'await mongoose.connect(uri) first.',
+    );
+  }
+  return db;
+}
+
+const NAMESPACE_NOT_FOUND = 26;
+const NOT_SUPPORTED_ON_VIEW = 166;
+
+/** A collection that does not exist has none. Rejects with the server's error for anything else. */
+export async function readIndexes(model: AnyModel): Promise<CollectionIndexes> {
+  const db = await findDatabase(model);
+  const listIndexes = model.collection.name;
+  try {
+    const entries = await listEntries(db, { listIndexes, includeBuildUUIDs: true }).catch(
+      // Servers of other makes, and a client with a strict API version, do not know that option.
+      (error: unknown) => {
+        if (isKnownCode(error)) throw error;
+        return listEntries(db, { listIndexes });
+      },
+    );
+    const ofId = entries.find(({ key }) => isIdKey(key));
+    return {
+      indexes: entries.filter(({ key }) => !isIdKey(key)).map(toDatabaseIndex),
+      ...(ofId?.collation && { defaultCollation: toCollation(ofId.collation) }),
+    };
+  } catch (error) {
+    if (codeOf(error) === NAMESPACE_NOT_FOUND) return { indexes: [] };
+    if (codeOf(error) === NOT_SUPPORTED_ON_VIEW) return { indexes: [], isView: true };
+    throw error;
+  }
+}
+
+interface Entry {
+  name: string;
+  key: Record<string, unknown>;
+  unique?: boolean;
+  sparse?: boolean;
+  partialFilterExpression?: Record<string, unknown>;
+  collation?: Record<string, unknown>;
+  /** Of a text index, whose key does not name its paths. */
+  weights?: Record<string, unknown>;
+  isBuilding: boolean;
+}
+
+/** A collection has 64 indexes at most, so the first batch holds them all. */
+async function listEntries(db: Database, command: Record<string, unknown>): Promise<Entry[]> {
+  const { cursor } = (await db.command(command)) as { cursor: { firstBatch: object[] } };
+  return cursor.firstBatch.map((entry) => {
+    const isBuilding = 'buildUUID' in entry && 'spec' in entry;
+    return { ...((isBuilding ? entry.spec : entry) as Entry), isBuilding };
+  });
+}
+
+const isIdKey = (key: Record<string, unknown>): boolean => Object.keys(key).join() === '_id';
+
+function toDatabaseIndex(entry: Entry): DatabaseIndex {
+  const { name, sparse, partialFilterExpression, collation, unique = false, isBuilding } = entry;
+  const spec: IndexSpec = {
+    name,
+    keyPattern: toKeyPattern(entry),
+    ...(sparse && { sparse: true }),
+    ...(partialFilterExpression && { partialFilterExpression }),
+    ...(collation && { collation: toCollation(collation) }),
+  };
+  return { spec, isUnique: unique, isBuilding };
+}
+
+/** A text index is listed as `{ _fts: 'text', _ftsx: 1 }`, its paths beside that. */
+function toKeyPattern({ key, weights = {} }: Entry): Record<string, unknown> {
+  if (key['_fts'] !== 'text') return key;
+  const entries = Object.entries(key).flatMap(([path, direction]) => {
+    if (path === '_ftsx') return [];
+    return path === '_fts' ? Object.keys(weights).map((one) => [one, 'text']) : [[path, direction]];
+  });
+  return Object.fromEntries(entries) as Record<string, unknown>;
+}
+
+/** The version is that of the server's library, and says nothing of what was asked for. */
+function toCollation(collation: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(collation).filter(([name]) => name !== 'version'));
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+function isKnownCode(error: unknown): boolean {
+  const code = codeOf(error);
+  return typeof code !== 'number' || [NAMESPACE_NOT_FOUND, NOT_SUPPORTED_ON_VIEW].includes(code);
+}

@@ -1,0 +1,104 @@
+/** Finds the documents that would make the build of a unique index fail. Reads only. */
+import { isObject } from '../error/duplicate-key-error';
+import type { AnyModel } from '../options';
+import {
+  toDocumentsPipeline,
+  toGroupsPipeline,
+  toTotalsPipeline,
+  type GroupRow,
+  type Stage,
+  type TotalsRow,
+} from './blocking-pipeline';
+import { findDatabase } from './database-index';
+import type { IndexSpec } from './declared-index';
+
+/** What keeps a unique index from being built. */
+export interface Blocking {
+  /** How many keys stand in more than one document. */
+  keys: number;
+  /** How many documents have one of these keys. */
+  documents: number;
+  /** Some of these keys, those in the most documents first. */
+  groups: BlockingGroup[];
+  /** Documents with arrays on two paths of the index, which no index can hold; left out where none. */
+  unindexable?: number;
+}
+
+export interface BlockingGroup {
+  /** By path; null also stands for a path that is missing. A value that is hidden is left out. */
+  key: Record<string, unknown>;
+  /** How many documents have this key. */
+  count: number;
+  /** The `_id`s of some of them. */
+  ids: unknown[];
+}
+
+/** `isHidden` says which paths' values stay out. */
+export async function findBlocking(
+  model: AnyModel,
+  index: IndexSpec,
+  sample: number,
+  isHidden: (path: string) => boolean,
+): Promise<Blocking> {
+  const totals = await run<TotalsRow>(model, index, toTotalsPipeline(index));
+  const unindexable = totals.find(({ _id }) => _id)?.places;
+  const found = totals.find(({ _id }) => !_id) ?? { keys: 0, places: 0, shared: 0 };
+  const isRecent = found.keys > 0 && (await isRecentServer(model));
+  // Only a document with several keys can have been counted twice.
+  const [counted] =
+    found.shared > 0
+      ? await run<{ documents: number }>(model, index, toDocumentsPipeline(index, isRecent))
+      : [];
+  const groups =
+    found.keys > 0 && sample > 0
+      ? await run<GroupRow>(model, index, toGroupsPipeline(index, sample, isRecent))
+      : [];
+  return {
+    keys: found.keys,
+    documents: counted?.documents ?? found.places,
+    groups: groups.map((row) => toGroup(row, Object.keys(index.keyPattern), isHidden)),
+    ...(unindexable !== undefined && { unindexable }),
+  };
+}
+
+/** A scan of the collection, as the build of the index is one; what does not fit in memory goes to disk. */
+async function run<Row>(model: AnyModel, { collation }: IndexSpec, stages: Stage[]) {
+  const db = await findDatabase(model);
+  const rows = db.collection(model.collection.name).aggregate(stages, {
+    allowDiskUse: true,
+    // Whatever the client is set to: the numbers here are counted and shown.
+    promoteValues: true,
+    promoteLongs: true,
+    useBigInt64: false,
+    ...(collation && { collation: collation as { locale: string } }),
+  });
+  return (await rows.toArray()) as Row[];
+}
+
+/** MongoDB 6.0: from there on there are both `$firstN` and windows. */
+const WIRE_VERSION = 17;
+const COMMAND_NOT_FOUND = 59;
+
+async function isRecentServer(model: AnyModel): Promise<boolean> {
+  const db = await findDatabase(model);
+  const { maxWireVersion } = (await db.command({ hello: 1 }).catch((error: unknown) => {
+    // A server so old that the command has another name.
+    if (isObject(error) && error['code'] === COMMAND_NOT_FOUND) return {};
+    throw error;
+  })) as { maxWireVersion?: number };
+  return Number(maxWireVersion) >= WIRE_VERSION;
+}
+
+function toGroup(
+  { _id, count, ids }: GroupRow,
+  paths: string[],
+  isHidden: (path: string) => boolean,
+): BlockingGroup {
+  const parts = (paths.length === 1 ? [_id] : _id) as unknown[][];
+  const key = paths.flatMap((path, place) => {
+    const part = parts[place] ?? [];
+    // What the index makes of an empty array.
+    return isHidden(path) ? [] : [[path, part.length === 0 ? [] : part[0]] as const];
+  });
+  return { key: Object.fromEntries(key), count, ids };
+}
