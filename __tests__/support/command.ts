@@ -1,0 +1,80 @@
+/** The command line as a user runs it: a compiled file in a process of its own. */
+import { spawn } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import ts from 'typescript';
+
+const root = path.resolve(__dirname, '../..');
+
+export interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Workplace {
+  directory: string;
+  /** Writes a file of the user's and returns its name. */
+  write: (name: string, text: string) => string;
+  run: (args: string[], options?: RunOptions) => Promise<Outcome>;
+}
+
+interface RunOptions {
+  env?: Record<string, string>;
+  nodeArgs?: string[];
+  cwd?: string;
+}
+
+/** A directory with `lib` as the package has it, and the Mongoose that this test run is for. */
+export function makeWorkplace(): Workplace {
+  const directory = mkdtempSync(path.join(tmpdir(), 'command-'));
+  const lib = path.join(root, 'lib');
+  const dist = path.join(directory, 'package/dist');
+  for (const file of readdirSync(lib, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
+    const { outputText } = ts.transpileModule(readFileSync(path.join(lib, file), 'utf8'), {
+      fileName: path.join(lib, file),
+      compilerOptions: { module: ts.ModuleKind.Node16, target: ts.ScriptTarget.ES2022 },
+    });
+    const target = path.join(dist, file.replace(/\.ts$/, '.js'));
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, outputText);
+  }
+  const modules = path.join(directory, 'app/node_modules');
+  mkdirSync(modules, { recursive: true });
+  symlinkSync(path.dirname(require.resolve('mongoose')), path.join(modules, 'mongoose'));
+  symlinkSync(path.join(directory, 'package'), path.join(modules, 'mongoose-unique-guard'));
+  writeFileSync(path.join(directory, 'package/package.json'), '{ "main": "./dist/index.js" }');
+  const app = path.join(directory, 'app');
+  return {
+    directory,
+    write: (name, text) => {
+      writeFileSync(path.join(app, name), text);
+      return name;
+    },
+    run: (args, { env = {}, nodeArgs = [], cwd = app } = {}) =>
+      run([...nodeArgs, path.join(dist, 'cli.js'), ...args], env, cwd),
+  };
+}
+
+function run(args: string[], env: Record<string, string>, cwd: string): Promise<Outcome> {
+  const { PATH = '' } = process.env;
+  const child = spawn(process.execPath, args, { cwd, env: { PATH, ...env }, timeout: 30_000 });
+  const read = { stdout: '', stderr: '' };
+  child.stdout.on('data', (part: Buffer) => (read.stdout += part.toString()));
+  child.stderr.on('data', (part: Buffer) => (read.stderr += part.toString()));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      resolve({ code, ...read });
+    });
+  });
+}

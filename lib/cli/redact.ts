@@ -1,0 +1,36 @@
+/** Keeps the connection string out of what is printed. Pure. */
+
+const ANY_URI = /mongodb(\+srv)?:\/\/[^\s"'`<>]*/g;
+
+/**
+ * `text` without connection strings; a sentence in its place where it still holds the password of
+ * `uri`, or a part of it: a password with a `/` or an `@` makes a driver take it for a host.
+ */
+export function redact(text: string, uri = ''): string {
+  const withoutUri = (uri === '' ? text : text.replaceAll(uri, 'mongodb://…')).replace(
+    ANY_URI,
+    'mongodb://…',
+  );
+  return findSecrets(uri).some((secret) => withoutUri.includes(secret))
+    ? 'the message is left out, for it holds a part of the connection string'
+    : withoutUri;
+}
+
+function findSecrets(uri: string): string[] {
+  const rest = uri.slice(uri.indexOf('://') + '://'.length);
+  const end = rest.lastIndexOf('@');
+  const start = rest.indexOf(':');
+  if (end < 0 || start < 0 || start > end) return [];
+  const password = rest.slice(start + 1, end);
+  const parts = password.split(/[/?#@:&=]/).filter(({ length }) => length > 2);
+  return [password, decode(password), ...parts, ...parts.map(decode)].filter((one) => one !== '');
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not encoded as it should be: there is only the text itself to look for.
+    return text;
+  }
+}

@@ -1,0 +1,57 @@
+/** The command itself: from what was typed to the text and the exit code. */
+import type { UniqueIndexAudit } from '../audit/audit-model';
+import { formatAudit } from '../audit/format-audit';
+import type { AnyModel } from '../options';
+import { auditUniqueIndexes } from '../statics/audit-unique-indexes';
+import { connectModels } from './connect-models';
+import { findFile, loadModels } from './load-models';
+import type { Command } from './parse-command';
+import { startProgress, type Terminal } from './progress';
+import { preventBuilds, requireMongoose } from './user-mongoose';
+
+type AuditCommand = Extract<Command, { kind: 'audit' }>;
+
+/** The report, and 0 where all is as declared, else 1. Rejects where that could not be found out. */
+export async function runAudit(
+  command: AuditCommand,
+  directory: string,
+  errors: Terminal,
+): Promise<{ output: string; exitCode: 0 | 1 }> {
+  const file = findFile(command.models, directory);
+  const mongoose = requireMongoose(file, directory);
+  preventBuilds(mongoose);
+  const models = await loadModels(file, mongoose);
+  const { connections, notes } = await connectModels(models, command.uri);
+  for (const note of notes) errors.write(`Note: ${note}.\n`);
+  try {
+    const audits = await auditAll(models, command, errors);
+    const output = command.json ? toJSON(audits, mongoose.mongo.BSON) : formatAudit(audits);
+    return { output: `${output}\n`, exitCode: audits.every(({ ok }) => ok) ? 0 : 1 };
+  } finally {
+    await Promise.allSettled(connections.map((connection) => connection.close()));
+  }
+}
+
+async function auditAll(
+  models: AnyModel[],
+  { sample = 10 }: AuditCommand,
+  errors: Terminal,
+): Promise<UniqueIndexAudit[]> {
+  const progress = startProgress(errors);
+  const audits: UniqueIndexAudit[] = [];
+  try {
+    for (const model of models) {
+      const options = { sample, onProgress: progress.start };
+      // Not the model's static: models without the plugin are audited as well.
+      audits.push(await auditUniqueIndexes.call(model, options));
+    }
+  } finally {
+    progress.end();
+  }
+  return audits;
+}
+
+/** Extended JSON: an ObjectId is told from a text. */
+function toJSON(audits: UniqueIndexAudit[], { EJSON }: AnyModel['base']['mongo']['BSON']): string {
+  return EJSON.stringify(audits, undefined, 2);
+}
