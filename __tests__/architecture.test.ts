@@ -29,7 +29,7 @@ const ORDER = [
   /^cli\/(connect-models|load-models|user-mongoose|progress)$/,
   /^cli\/(parse-command|redact)$/,
   /^statics\/check-unique$/,
-  /^statics\/check-unique-options$/,
+  /^statics\/check-unique-(input|options)$/,
   /^statics\/save-or-upsert(-many)?$/,
   /^statics\/upsert-batch$/,
   /^statics\/(upsert-ids|upsert-retry)$/,

@@ -246,9 +246,11 @@ describe('a value that cannot be', () => {
     JSON.parse('{"email":{"$eq":"a@x"}}') as Doc,
   ];
   it.each(operators)('%j is a TypeError, and nothing is sent', async (input) => {
-    const error = await rejection(check(input));
-    expect(error).toBeInstanceOf(TypeError);
-    expect((error as Error).message).toMatch(/^checkUnique: .* has "\$.*it must be a value/);
+    for (const options of [{}, { paths: ['email', 'any', 'profile'] }]) {
+      const error = await rejection(check(input, options));
+      expect(error).toBeInstanceOf(TypeError);
+      expect((error as Error).message).toMatch(/^checkUnique: .* has "\$.*it must be a value/);
+    }
     expect(sent()).toBe(0);
   });
 
@@ -256,6 +258,19 @@ describe('a value that cannot be', () => {
     const schema = new Schema({ email: { type: String, unique: true }, filter: {} } as never);
     const model = await compile(schema as Schema);
     expect(await model.checkUnique({ email: 'e', filter: { $gt: 1 } } as never)).toBeNull();
+  });
+
+  it('may be a document, bytes or a large value, which hold none', async () => {
+    const author = new User(alice);
+    const schema = new Schema({
+      author: { type: Schema.Types.ObjectId, ref: author.constructor, unique: true },
+      hash: { type: Buffer, unique: true },
+    } as never);
+    const model = await compile(schema as Schema);
+    const input = { author, hash: Buffer.alloc(1_000_000) } as never;
+    expect(await model.checkUnique(input)).toBeNull();
+    await model.create(input);
+    expect(await paths(model.checkUnique(input))).toEqual(['author', 'hash']);
   });
 
   it('is data where it begins with a dollar sign, also with sanitizeFilter', async () => {
@@ -275,6 +290,8 @@ describe('a value that cannot be', () => {
     expect(error).toBeInstanceOf(mongoose.Error.ValidationError);
     expect(isUniqueValidationError(error)).toBe(false);
     expect(error).toHaveProperty('errors.count.name', 'CastError');
+    const asked = await rejection(check({ count: 'many' }, { paths: 'count' }));
+    expect(asked).toHaveProperty('errors.count.name', 'CastError');
     expect(sent()).toBe(0);
     const saved = await rejection(new User(input).save());
     expect(saved).toHaveProperty('errors.count.name', 'CastError');
@@ -373,6 +390,9 @@ describe('document.checkUnique', () => {
       'checkUnique: there is no option "exclude"; allowed are session.',
     );
     expect(await rejection(document.checkUnique())).toHaveProperty('errors.n.name', 'CastError');
+    const stored = await model.create({ inner: { key: 'k' }, n: 1 });
+    stored.set({ n: 'x' });
+    expect(await rejection(stored.checkUnique())).toHaveProperty('errors.n.name', 'CastError');
   });
 });
 

@@ -9,7 +9,7 @@ import { toDocumentWrite, type AnyDocument } from '../violation/document-write';
 import { findViolations } from '../violation/find-violations';
 import { isRelated, withoutPlaces, type KnownDocument } from '../violation/known-document';
 import { normaliserFor, toKnownWrite } from '../violation/known-write';
-import { builtFilter, pathsOfFilter } from '../violation/partial-filter';
+import { refuseOperators, refuseUncast } from './check-unique-input';
 import {
   checkCheckArguments,
   checkCheckOptions,
@@ -32,18 +32,19 @@ export async function checkUnique(
   const isGiven = (path: string) =>
     given.some((one) => isAtOrBelow(path, withoutPlaces(one))) &&
     findWrittenValues({ document: document.toBSON() }, path).length > 0;
-  const asked = typeof paths === 'string' ? [paths] : paths;
-  const model = document.constructor;
-  const indexes = findUniqueIndexes(model).filter((index) => {
-    const ofIndex = Object.keys(index.keyPattern);
+  const limit = typeof paths === 'string' ? [paths] : paths;
+  const asked = findUniqueIndexes(document.constructor).filter(({ name, keyPattern }) => {
     // An _id that is made here is new.
-    if (index.name === '_id_' && !isGiven('_id')) return false;
-    if (asked === undefined) return true;
-    return (
-      ofIndex.every(isGiven) && ofIndex.some((path) => asked.some((one) => isRelated(path, one)))
-    );
+    if (name === '_id_' && !Object.hasOwn(input as object, '_id')) return false;
+    const isAsked = (path: string) => limit?.some((one) => isRelated(path, one)) ?? true;
+    return Object.keys(keyPattern).some(isAsked);
   });
-  refuseOperators(indexes, input);
+  // Of all that is asked for: a value that was not taken over must not pass for one that is free.
+  refuseOperators(asked, input);
+  refuseUncast(document, asked);
+  const indexes = limit
+    ? asked.filter(({ keyPattern }) => Object.keys(keyPattern).every(isGiven))
+    : asked;
   return check(document, indexes, own, session);
 }
 
@@ -61,6 +62,7 @@ export async function checkUniqueDocument(
   }
   const session = options.session === undefined ? document.$session() : options.session;
   const indexes = findUniqueIndexes(document.constructor);
+  refuseUncast(document, indexes);
   return check(
     document,
     indexes,
@@ -79,7 +81,6 @@ async function check(
   const write = toDocumentWrite(document);
   const known = toKnownWrite(model, write, document.isNew);
   if (known === undefined) return null;
-  refuseUncast(document, indexes, known);
   const written = own === undefined ? known : { ...known, own };
   const options = { session: findSession(model, session) };
   const violations = await findViolations(model, written, indexes, options);
@@ -101,39 +102,4 @@ function toOwn(model: AnyModel, exclude: unknown): { _id: unknown } {
       { cause },
     );
   }
-}
-
-/** Before casting: a path of any type would take them. */
-function refuseOperators(indexes: UniqueIndex[], input: unknown, at = ''): void {
-  const isPlain = typeof input === 'object' && input !== null && !('_bsontype' in input);
-  if (!isPlain || input instanceof Date) return;
-  const entries =
-    input instanceof Map ? [...(input as Map<string, unknown>)] : Object.entries(input);
-  for (const [key, value] of entries as [string, unknown][]) {
-    const isOnIndex = indexes.some(({ keyPattern }) =>
-      Object.keys(keyPattern).some((path) => at === '' || isRelated(path, withoutPlaces(at))),
-    );
-    if (isOnIndex && key.startsWith('$')) {
-      throw new TypeError(
-        `checkUnique: ${at === '' ? 'the input' : `\`${at}\``} has ${show(key)}; it must be a value, ` +
-          'not an object of operators.',
-      );
-    }
-    refuseOperators(indexes, value, at === '' ? key : `${at}.${key}`);
-  }
-}
-
-/** What a save would say of such a value; it can be in no index. */
-function refuseUncast(document: AnyDocument, indexes: UniqueIndex[], known: KnownDocument): void {
-  const { validationError } = document.$__;
-  const paths = indexes.flatMap((index) => [
-    ...Object.keys(index.keyPattern),
-    ...pathsOfFilter(builtFilter(index)),
-  ]);
-  const isUncast = Object.entries(validationError?.errors ?? {}).some(
-    ([path, { name }]) =>
-      name !== 'ValidatorError' &&
-      paths.some((one) => known.isChanged(one) && isRelated(one, withoutPlaces(path))),
-  );
-  if (isUncast) throw validationError as unknown as Error;
 }

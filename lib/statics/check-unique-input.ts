@@ -1,0 +1,47 @@
+/** Values that no question can be made of. */
+import { show } from '../options';
+import type { UniqueIndex } from '../schema/unique-index';
+import type { AnyDocument } from '../violation/document-write';
+import { isRelated, withoutPlaces } from '../violation/known-document';
+import { builtFilter, pathsOfFilter } from '../violation/partial-filter';
+
+/** Before casting: a path of any type would take them. */
+export function refuseOperators(indexes: UniqueIndex[], input: unknown, at = ''): void {
+  const isOnIndex = indexes.some(({ keyPattern }) =>
+    Object.keys(keyPattern).some((path) => at === '' || isRelated(path, withoutPlaces(at))),
+  );
+  if (!isOnIndex || !isRequestObject(input)) return;
+  const entries = input instanceof Map ? [...input] : Object.entries(input);
+  for (const [key, value] of entries as [string, unknown][]) {
+    if (key.startsWith('$')) {
+      throw new TypeError(
+        `checkUnique: ${at === '' ? 'the input' : `\`${at}\``} has ${show(key)}; it must be a value, ` +
+          'not an object of operators.',
+      );
+    }
+    refuseOperators(indexes, value, at === '' ? key : `${at}.${key}`);
+  }
+}
+
+/** None of a text, a date, bytes, an ObjectId or a Mongoose document. */
+function isRequestObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const isClass = value instanceof Date || value instanceof RegExp || ArrayBuffer.isView(value);
+  return !isClass && !('_bsontype' in value) && !('$__' in value);
+}
+
+/** What a save would say of such a value; it can be in no index. */
+export function refuseUncast(
+  { $__: { validationError } }: AnyDocument,
+  indexes: UniqueIndex[],
+): void {
+  const paths = indexes.flatMap((index) => [
+    ...Object.keys(index.keyPattern),
+    ...pathsOfFilter(builtFilter(index)),
+  ]);
+  const isUncast = Object.entries(validationError?.errors ?? {}).some(
+    ([path, { name }]) =>
+      name !== 'ValidatorError' && paths.some((one) => isRelated(one, withoutPlaces(path))),
+  );
+  if (isUncast) throw validationError as unknown as Error;
+}
