@@ -69,8 +69,10 @@ it('tells the commands that package.json and the continuous integration run', ()
   };
   expect(readme).toContain('npm ci && npm start');
   expect(readme).toContain('npm ci && npm test');
-  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['start', 'test']));
+  expect(readme).toContain('npm run test:stress');
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['start', 'test', 'test:stress']));
   const ci = readFileSync(path.join(root, '.ci/run'), 'utf8');
   expect(ci).toMatch(/^npm ci$/m);
   expect(ci).toMatch(/^npm test --/m);
+  expect(ci).toMatch(/^npm run test:stress --/m);
 });
