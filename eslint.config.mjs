@@ -31,8 +31,8 @@ export default tseslint.config(
     },
   },
   {
-    // Runs in the browser and is in no TypeScript project.
-    files: ['examples/express-form/public/**'],
+    // In no TypeScript project: what runs in the browser, and the build.
+    files: ['examples/express-form/public/**', '.build/**'],
     ...tseslint.configs.disableTypeChecked,
   },
   {

@@ -71,6 +71,7 @@ const ORDER = [
   /^schema\/path$/,
   /^same-value$/,
   /^options$/,
+  /^document-of$/,
 ];
 const rank = (file: string) =>
   ORDER.findIndex((pattern) => pattern.test(file.replace(/\.ts$/, '')));

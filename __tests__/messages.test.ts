@@ -307,3 +307,24 @@ describe('when something of ours or of yours fails, the caller gets the original
     expect(error).toMatchObject({ code: 11000, uniqueGuard: { failure: boom } });
   });
 });
+
+describe('isUniqueValidationError(error, model)', () => {
+  it("is true for an error of the model's collection, its kinds included, and for no other", async () => {
+    const User = await compile(new Schema({ email: { type: String, unique: true } }));
+    const Admin = User.discriminator('GuardAdmin', new Schema({})) as unknown as AnyModel;
+    const Page = await compile(new Schema({ email: { type: String, unique: true } }));
+    await User.create({ email: 'a' });
+    for (const model of [User, Admin]) {
+      const error = await rejection(model.create({ email: 'a' }));
+      expect(isUniqueValidationError(error)).toBe(true);
+      expect(isUniqueValidationError(error, User)).toBe(true);
+      expect(isUniqueValidationError(error, Admin)).toBe(true);
+      expect(isUniqueValidationError(error, Page)).toBe(false);
+      expect(Object.keys(error as object)).not.toContain('model');
+    }
+    expect(isUniqueValidationError(new Error('x'), User)).toBe(false);
+    expect(
+      isUniqueValidationError({ name: 'ValidationError', code: 11000, errors: {} }, User),
+    ).toBe(false);
+  });
+});

@@ -462,6 +462,17 @@ describe('a batch that fails as a whole', () => {
     });
   });
 
+  it('tells what it wrote also where its _ids cannot be asked for', async () => {
+    await User.create({ email: 'a@x' });
+    const lost = new Error('connection lost');
+    jest.spyOn(User.collection, 'find').mockImplementationOnce(() => {
+      throw lost;
+    });
+    const error = await rejection(User.saveOrUpsertMany([{ email: 'a@x', name: 'A' }]));
+    expect(error).toBe(lost);
+    expect(error).toMatchObject({ partialResult: { updated: 1, results: [{ created: false }] } });
+  });
+
   it('a row that the server refuses for another reason has the error of a single call', async () => {
     await mongoose.connection.createCollection('strict_rows', {
       validator: { logins: { $lt: 100 } },

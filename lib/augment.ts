@@ -1,5 +1,6 @@
-import type { Document, HydratedDocument, Require_id } from 'mongoose';
+import type { Document, Require_id } from 'mongoose';
 import type { UniqueIndexAudit } from './audit/audit-model';
+import type { HydratedDocumentOf, RawDocumentOf } from './document-of';
 import type { UniqueValidationError } from './error/validation-error';
 import type { AnyModel, UniqueGuardCallOptions } from './options';
 import type { AuditOptions } from './statics/audit-unique-indexes';
@@ -11,21 +12,6 @@ import type {
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
 } from './statics/upsert-options';
-
-/** The raw document type of a model. By castObject: with statics merged in, Model<infer R> is `any`. */
-export type RawDocumentOf<M> = M extends {
-  // The shape of Mongoose's own declaration.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  castObject(obj: any, options?: any): infer R;
-}
-  ? R
-  : never;
-
-/** The hydrated document type of a model, with its methods and virtuals. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- any constructor, as InstanceType has it.
-export type HydratedDocumentOf<M> = M extends abstract new (...args: any) => infer D
-  ? D
-  : HydratedDocument<RawDocumentOf<M>>;
 
 /** The virtuals of a model: what its documents have besides paths, methods and Mongoose's own. */
 type VirtualsOf<M, D = HydratedDocumentOf<M>> = {
@@ -107,7 +93,7 @@ export interface UniqueGuardStatics {
    * @param options see {@link SaveOrUpsertManyOptions}
    * @returns an entry for each input, and how many were created, updated, skipped and failed
    * @throws the driver's error where a batch as a whole failed, or what `inputs` or `onProgress` throw;
-   *   `error.partialResult` (not enumerable) has the entries of the batches before
+   *   `error.partialResult` (not enumerable) has the entries of the batches that were written
    * @throws in a transaction the first error that the server gives, for that ends it
    * @throws TypeError where an option is wrong; nothing was sent
    *

@@ -5,17 +5,12 @@ export { toValidationError } from './error/to-validation-error';
 export { explainIndexBuildError } from './error/index-build-error';
 export { formatAudit } from './audit/format-audit';
 
-export type {
-  HydratedDocumentOf,
-  RawDocumentOf,
-  UniqueGuardMethods,
-  UniqueGuardStatics,
-} from './augment';
+export type { UniqueGuardMethods, UniqueGuardStatics } from './augment';
+export type { HydratedDocumentOf, PathOf, RawDocumentOf } from './document-of';
 export type { SaveOrUpsertResult } from './statics/save-or-upsert';
 export type { SaveOrUpsertManyEntry, SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
 export type {
   ConflictTargetOf,
-  PathOf,
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
@@ -28,7 +23,11 @@ export type { AuditedIndex, AuditStep, UniqueIndexAudit } from './audit/audit-mo
 export type { IndexDifference, IndexStatus } from './audit/compare-indexes';
 export type { IndexSpec } from './audit/declared-index';
 export type { Blocking, BlockingGroup } from './audit/find-blocking';
-export type { UniqueValidationError, UniqueValidatorError } from './error/validation-error';
+export type {
+  UniqueValidationError,
+  UniqueValidationErrorOf,
+  UniqueValidatorError,
+} from './error/validation-error';
 export type {
   AnyModel,
   AnySchema,

@@ -10,6 +10,8 @@ import mongoose, {
   type Types,
 } from 'mongoose';
 import {
+  explainIndexBuildError,
+  formatAudit,
   isUniqueValidationError,
   uniqueGuard,
   type ConflictTarget,
@@ -245,6 +247,39 @@ export function guard(error: unknown) {
     return error.errors['email']?.properties.index;
   }
   return undefined;
+}
+
+export function guardOfModel(error: unknown) {
+  if (!isUniqueValidationError(error, User)) return undefined;
+  is<string | undefined>()(error.errors.email?.message);
+  is<11000>()(error.code);
+  // @ts-expect-error no such path
+  return error.errors.nmae;
+}
+
+export async function seeItComing(id: Types.ObjectId) {
+  const taken = await User.checkUnique({ email: 'a@x' }, { paths: 'email', exclude: id });
+  is<string | undefined>()(taken?.errors['email']?.message);
+  // @ts-expect-error no such path
+  await User.checkUnique({ nmae: 'a' });
+  // @ts-expect-error no such option
+  await User.checkUnique({ email: 'a@x' }, { excluded: id });
+  const user = new User({ email: 'a@x' });
+  is<string | undefined>()((await user.checkUnique())?.message);
+  await user.save({ uniqueGuard: { collectAll: true } });
+  await User.create([{ email: 'a@x' }], { uniqueGuard: { collectAll: true } });
+  await User.findOneAndUpdate({}, { name: 'A' }, { uniqueGuard: { collectAll: false } });
+  // @ts-expect-error no such option
+  await user.save({ uniqueGuard: { collect: true } });
+}
+
+export async function audit(error: unknown) {
+  const report = await User.auditUniqueIndexes({ sample: 3 });
+  is<boolean>()(report.ok);
+  is<string>()(formatAudit(report));
+  is<string | undefined>()(explainIndexBuildError(error, User));
+  // @ts-expect-error the sample is a number
+  await User.auditUniqueIndexes({ sample: 'all' });
 }
 
 export type UserInput = InferSchemaType<typeof userSchema>;

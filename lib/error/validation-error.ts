@@ -1,5 +1,6 @@
 /** Stage 4: makes Mongoose's ValidationError. The only file that touches Mongoose's error classes. */
 import type { Error as MongooseErrors } from 'mongoose';
+import type { PathOf, RawDocumentOf } from '../document-of';
 import type { AnyModel } from '../options';
 
 /** The error of one path, as it stands in `error.errors`. */
@@ -18,6 +19,8 @@ export interface UniqueValidationError extends MongooseErrors.ValidationError {
   code: 11000;
   /** The driver's error. Not enumerable, so that JSON does not carry it. */
   cause: unknown;
+  /** The model whose write it was. Not enumerable. */
+  model: AnyModel;
   /** On the error of one of many writes: its place in the caller's array. Not enumerable. */
   index?: number;
   /** On the error of one of many writes: what it was. Not enumerable. */
@@ -56,7 +59,21 @@ export function makeValidatorError(
 ): UniqueValidatorError {
   // As a function: Mongoose would fill the placeholders of a text once more, in values too.
   const withMessage = { ...properties, message: () => message };
-  return new model.base.Error.ValidatorError(withMessage as never) as UniqueValidatorError;
+  return withoutStack(
+    () => new model.base.Error.ValidatorError(withMessage as never) as UniqueValidatorError,
+  );
+}
+
+/** A stack takes as long as all the rest, and that of the ValidationError around it says the same. */
+function withoutStack<T>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  // Not an assignment: that throws where an app has frozen its globals.
+  Reflect.set(Error, 'stackTraceLimit', 0);
+  try {
+    return make();
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
+  }
 }
 
 /** Not made from the document: that would leave the error on it and fail its next save. */
@@ -70,7 +87,7 @@ export function makeValidationError(
   };
   error._message = `${model.modelName} validation failed`;
   addErrors(error, validatorErrors);
-  return addHidden(error, { code: 11000, cause });
+  return addHidden(error, { code: 11000, cause, model });
 }
 
 /** A path of two indexes keeps the error of the first. */
@@ -94,17 +111,40 @@ export function addHidden<T extends object>(target: T, properties: object): T {
   return target;
 }
 
+/** The same of a model's write, its paths known to the compiler. */
+export type UniqueValidationErrorOf<M> = Omit<UniqueValidationError, 'errors'> & {
+  errors: { [Path in PathOf<RawDocumentOf<M>>]?: UniqueValidatorError };
+};
+
 /**
  * Type guard: is this the ValidationError that this plugin made of a duplicate key? Then
  * `error.errors.email?.message` is what stands beside the input. No round trip, never throws.
  *
+ * @param error anything that was thrown
+ * @param model only an error of this model's collection; the compiler then knows the paths
+ *
  * @example
- * if (isUniqueValidationError(error)) response.status(409).json({ errors: error.errors });
+ * if (isUniqueValidationError(error, User)) console.log(error.errors.email?.message);
  */
-export function isUniqueValidationError(error: unknown): error is UniqueValidationError {
+export function isUniqueValidationError(error: unknown): error is UniqueValidationError;
+export function isUniqueValidationError<M extends AnyModel>(
+  error: unknown,
+  model: M,
+): error is UniqueValidationErrorOf<M>;
+export function isUniqueValidationError(error: unknown, model?: AnyModel): boolean {
   if (typeof error !== 'object' || error === null) return false;
-  const { name, code, errors } = error as Partial<Record<string, unknown>>;
-  return (
-    name === 'ValidationError' && code === 11000 && typeof errors === 'object' && errors !== null
-  );
+  const { name, code, errors, model: violated } = error as Partial<MadeError>;
+  if (name !== 'ValidationError' || code !== 11000) return false;
+  if (typeof errors !== 'object' || errors === null) return false;
+  if (model === undefined) return true;
+  // A discriminator has its base's collection.
+  return violated?.db === model.db && violated.collection.name === model.collection.name;
+}
+
+/** What a guard may find on anything. */
+interface MadeError {
+  name: unknown;
+  code: unknown;
+  errors: unknown;
+  model: AnyModel;
 }

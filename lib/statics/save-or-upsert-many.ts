@@ -3,6 +3,7 @@ import { show, type AnyModel } from '../options';
 import { startUpsertCall } from './prepare-upsert';
 import { sendBatch } from './upsert-batch';
 import type { Row } from './upsert-bulk';
+import { findIds } from './upsert-ids';
 import { checkOptionsOfMany, type SaveOrUpsertManyOptions } from './upsert-options';
 
 /** What became of one input. */
@@ -51,7 +52,9 @@ export async function saveOrUpsertMany(
   const toExisting = onConflict === 'skip' ? 'skipped' : 'updated';
   try {
     for await (const batch of toBatches(inputs, batchSize)) {
-      addTo(result, await sendBatch(call, batch, { ordered }), toExisting);
+      const rows = await sendBatch(call, batch, { ordered });
+      addTo(result, rows, toExisting);
+      await findIds(this, options, rows);
       onProgress?.({ done: result.results.length, ...total });
       if (ordered && result.failed > 0) break;
     }
@@ -89,9 +92,12 @@ function addTo(
   rows: Row[],
   toExisting: 'skipped' | 'updated',
 ): void {
-  for (const { outcome } of rows) {
-    if (outcome === undefined) return;
-    result.results.push({ index: result.results.length, ...outcome });
+  for (const row of rows) {
+    if (row.outcome === undefined) return;
+    // The row's own from here on: its `_id` may still have to be found.
+    const outcome = { index: result.results.length, ...row.outcome };
+    row.outcome = outcome;
+    result.results.push(outcome);
     if ('error' in outcome) result.failed += 1;
     else result[outcome.created ? 'created' : toExisting] += 1;
   }

@@ -3,7 +3,6 @@ import type { AnyModel } from '../options';
 import { findSession } from '../session';
 import { toComparable } from '../violation/comparable';
 import { prepareUpsert, type UpsertCall } from './prepare-upsert';
-import { findIds } from './upsert-ids';
 import { sendRows, type Batch, type ReadyRow, type Row } from './upsert-bulk';
 import { findMaxRetries, isLostRace, waitBeforeRetry } from './upsert-retry';
 import { castOperators } from './upsert-query';
@@ -35,7 +34,6 @@ export async function sendBatch(
     // In order: what a row finds there must be what the one before it with the same key has left.
     await settle(batch, again, true);
   }
-  await findIds(batch, ready);
   return rows;
 }
 

@@ -1,5 +1,6 @@
 import type { ClientSession, Document, Types } from 'mongoose';
 import { checkRules, CONFLICT_TARGET_RULE, isTextList, show, type Rules } from '../options';
+import type { PathOf } from '../document-of';
 import type { Operators } from './upsert-update';
 
 /** What may be written where `T` is read: Mongoose casts texts to ids and dates. */
@@ -25,9 +26,6 @@ type Castable<T> = T extends Types.ObjectId
 export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
   _id?: unknown;
 };
-
-/** A path of the document type, or one below. */
-export type PathOf<Raw> = '_id' | (keyof Raw & string) | `${keyof Raw & string}.${string}`;
 
 /** A path, a list of paths in any order, or the name of a unique index; editors complete the paths. */
 export type ConflictTargetOf<Raw> =
