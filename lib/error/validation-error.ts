@@ -5,15 +5,18 @@ import type { AnyModel } from '../options';
 
 /** The error of one path, as it stands in `error.errors`. */
 export type UniqueValidatorError = MongooseErrors.ValidatorError & {
+  /** What Mongoose keeps of a validator, and the violated index. */
   properties: {
     /** The name of the violated index, where the server tells it. */
     index: string | undefined;
+    /** Its paths in order, with 1 or -1. */
     keyPattern: Record<string, unknown>;
   };
 };
 
 /** What a write rejects with when a unique index refused it. */
 export interface UniqueValidationError extends MongooseErrors.ValidationError {
+  /** One for each path of the violated index, by path. */
   errors: Record<string, UniqueValidatorError>;
   /** Not enumerable: code that checks for 11000 goes on working. */
   code: 11000;
@@ -29,15 +32,15 @@ export interface UniqueValidationError extends MongooseErrors.ValidationError {
   attempts?: number;
   /** On the error of insertMany: one error for each duplicate row. Not enumerable. */
   validationErrors?: UniqueValidationError[];
-  /**
-   * On the error of insertMany, carried over from Mongoose and not enumerable: the documents that are
-   * in; for an unordered one each row's document or error; the driver's own list and result; and what
-   * `rawResult` adds.
-   */
+  /** On the error of insertMany, as the four below, from Mongoose and not enumerable: what is in. */
   insertedDocs?: unknown[];
+  /** For an unordered insertMany, each row's document or error. */
   results?: unknown[];
+  /** The driver's own list of the rows that failed. */
   writeErrors?: unknown[];
+  /** The driver's own result. */
   result?: unknown;
+  /** What `rawResult` adds: Mongoose's results and validation errors. */
   mongoose?: unknown;
 }
 

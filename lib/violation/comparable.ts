@@ -26,7 +26,7 @@ interface BsonValue {
 }
 
 /** A value of the driver's classes: ObjectId, Decimal128, Binary and the like. */
-export function isBsonValue(value: object): value is BsonValue {
+function isBsonValue(value: object): value is BsonValue {
   return '_bsontype' in value;
 }
 
