@@ -1,0 +1,133 @@
+/**
+ * The package as a user's code has it. consumer.test.ts compiles this file in other projects, as
+ * CommonJS and as an ES module, and runs it. Every name of lib/index.ts is used here: a new one joins
+ * the imports, and the code below.
+ */
+import mongoose from 'mongoose';
+import {
+  isDuplicateKeyError,
+  isUniqueValidationError,
+  toValidationError,
+  uniqueGuard,
+} from 'mongoose-unique-guard';
+import type {
+  AnyModel,
+  AnySchema,
+  ConflictTarget,
+  HydratedDocumentOf,
+  MessageContext,
+  RawDocumentOf,
+  SaveInput,
+  SaveOrUpsertManyEntry,
+  SaveOrUpsertManyOptions,
+  SaveOrUpsertManyResult,
+  SaveOrUpsertOptions,
+  SaveOrUpsertResult,
+  UniqueGuardNote,
+  UniqueGuardOptions,
+  UniqueGuardStatics,
+  UniqueIndexOptions,
+  UniqueMessage,
+  UniqueValidationError,
+  UniqueValidatorError,
+  UpdateOperators,
+  UpsertOptions,
+} from 'mongoose-unique-guard';
+
+interface RawUser {
+  email: string;
+  name?: string;
+  logins: number;
+}
+
+// The plugin, and the types of its options.
+const target: ConflictTarget = ['email'];
+const message: UniqueMessage = ({ path, value }: MessageContext) =>
+  `${path} ${String(value)} taken`;
+const ofIndex: UniqueIndexOptions = { message: 'The name is taken', path: 'name' };
+const notes: UniqueGuardNote[] = [];
+const options: UniqueGuardOptions = {
+  message,
+  indexes: { name_1: ofIndex },
+  hideValues: [],
+  onUnexplained: (_error, note) => notes.push(note),
+  conflictTarget: target,
+};
+const userSchema = new mongoose.Schema<RawUser>({
+  email: { type: String, required: true, unique: true },
+  name: String,
+  logins: { type: Number, default: 0 },
+});
+userSchema.plugin(uniqueGuard, options);
+const onAnySchema: (schema: AnySchema) => void = uniqueGuard;
+onAnySchema(new mongoose.Schema({ a: String }));
+// @ts-expect-error -- an option that is misspelt
+const misspelt: UniqueGuardOptions = { mesage: 'taken' };
+
+const User = mongoose.model('User', userSchema);
+type User = HydratedDocumentOf<typeof User>;
+const anyModel: AnyModel = User;
+const statics: UniqueGuardStatics = User;
+
+/** What a catch block makes of an error. */
+function describe(error: unknown): string {
+  if (!isUniqueValidationError(error)) return `other: ${String(isDuplicateKeyError(error))}`;
+  const { errors, code }: UniqueValidationError = error;
+  const { kind, properties, message: text }: UniqueValidatorError = errors['email'] ?? neverNull();
+  return `${String(code)} ${kind} ${String(properties.index)} ${text}`;
+}
+function neverNull(): never {
+  throw new Error('there is no error on the e-mail address');
+}
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+/** Whatever became `any` under this project's options would not be assignable. */
+const isAny: [IsAny<User['logins']>, IsAny<RawDocumentOf<typeof User>>] = [false, false];
+
+async function run(): Promise<unknown[]> {
+  await mongoose.connect(process.env['TEST_MONGODB_URI'] ?? '');
+  await User.init();
+  const alice = { email: 'a', name: 'A' };
+  await User.create(alice);
+  const refused = await User.create(alice).catch(describe);
+  const inserted = User.collection.insertOne({ email: 'a', logins: 0 });
+  const byDriver = await inserted.catch((error: unknown) =>
+    describe(toValidationError(error, anyModel)),
+  );
+
+  // The overloads of saveOrUpsert: hydrated, lean, and where the type tells neither.
+  const input: SaveInput<RawUser> = { email: 'a', name: 'B' };
+  const hydrated: SaveOrUpsertResult<User> = await User.saveOrUpsert(input);
+  const lean = await User.saveOrUpsert({ email: 'b' }, { lean: true });
+  // @ts-expect-error -- a plain object has no methods
+  const methodOfLean: unknown = lean.doc.save;
+  const $inc: UpdateOperators = { $inc: { logins: 1 } };
+  const shared: UpsertOptions = { update: $inc, maxRetries: 2 };
+  const either: SaveOrUpsertOptions = { ...shared, lean: false };
+  const counted = await User.saveOrUpsert({ email: 'a' }, either);
+  // @ts-expect-error -- a path that the schema does not have, of a type that it is not
+  const wrongInput = (): unknown => User.saveOrUpsert({ email: { first: 1 } });
+
+  const manyOptions: SaveOrUpsertManyOptions = { onConflict: 'skip', batchSize: 2 };
+  const many: SaveOrUpsertManyResult = await User.saveOrUpsertMany(
+    [{ email: 'a' }, { email: 'c' }, { name: 'no e-mail' }],
+    manyOptions,
+  );
+  const entries: SaveOrUpsertManyEntry[] = many.results;
+  return [
+    refused,
+    byDriver,
+    [hydrated.created, hydrated.doc.name, hydrated.doc instanceof User, hydrated.attempts],
+    [lean.created, lean.doc.email, typeof methodOfLean],
+    [counted.created, counted.doc.logins],
+    [many.created, many.skipped, many.failed, entries[2]?.error?.name],
+    [misspelt, isAny, notes.length, typeof statics.saveOrUpsert, typeof wrongInput],
+  ];
+}
+
+// A rejection ends the process with what went wrong.
+void run()
+  .then((results) => {
+    console.log(JSON.stringify(results));
+  })
+  .finally(() => mongoose.disconnect());

@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import ts from 'typescript';
+import { findPacked } from './packed';
+import { root, run, runTool } from './run';
+
+const tarball = findPacked('TARBALL');
+const directory = path.join(findPacked('DIRECTORY'), 'unpacked');
+const read = (file: string) => readFileSync(path.join(directory, 'package', file), 'utf8');
+let files: string[];
+
+beforeAll(async () => {
+  await run('mkdir', [directory]);
+  await run('tar', ['xzf', tarball, '-C', directory]);
+  files = readdirSync(path.join(directory, 'package'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => statSync(path.join(directory, 'package', file)).isFile())
+    .sort();
+});
+
+it('holds the build of every file of lib, the documents, and nothing else', () => {
+  const built = readdirSync(path.join(root, 'lib'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => ['.js', '.d.ts'].map((ending) => `dist/${file.replace(/\.ts$/, ending)}`));
+  const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+  expect(files).toEqual([...documents, ...built].sort());
+});
+
+it('is smaller than 60 kB', () => {
+  expect(statSync(tarball).size).toBeLessThan(60_000);
+});
+
+it('has no source maps, for there is no source to point to', () => {
+  expect(files.filter((file) => read(file).includes('sourceMappingURL'))).toEqual([]);
+});
+
+it('tells no path of the machine that packed it', () => {
+  expect(files.filter((file) => read(file).includes(root))).toEqual([]);
+});
+
+it('holds every file that its package.json points to', () => {
+  const { main, types, exports, bin } = JSON.parse(read('package.json')) as Record<string, object>;
+  const targets = JSON.stringify([main, types, exports, bin]).match(/(?<=")\.\/?[^"]*\.\w+(?=")/g);
+  expect(targets).toContain('./dist/index.js');
+  expect(files).toEqual(expect.arrayContaining((targets ?? []).map((one) => path.normalize(one))));
+});
+
+it('keeps the comments of the declarations for the editor', () => {
+  expect(read('dist/unique-guard.d.ts')).toContain('@throws TypeError');
+});
+
+it('has nothing that publint would say', async () => {
+  const output = await runTool('publint', [tarball, '--strict']);
+  expect(output).toContain('All good!');
+});
+
+it('resolves with its types in every resolution mode, the old node10 too', async () => {
+  const output = await runTool('attw', [tarball, '--format', 'json']);
+  const { analysis, problems } = JSON.parse(output) as Record<string, object>;
+  expect(analysis).toHaveProperty(['entrypoints', '.', 'resolutions']);
+  expect(problems ?? {}).toEqual({});
+});
+
+it('exports no name that the consumer of the package tests does not use', () => {
+  const exported = namesOf(path.join(root, 'lib/index.ts'), ts.isExportDeclaration);
+  const used = namesOf(path.join(__dirname, 'consumer.ts'), ts.isImportDeclaration);
+  expect(exported.length).toBeGreaterThan(20);
+  expect(exported.filter((name) => !used.includes(name))).toEqual([]);
+});
+
+/** The names between the braces. An import that nothing uses fails the consumer's type check. */
+function namesOf(file: string, isWanted: (node: ts.Node) => boolean): string[] {
+  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest);
+  const names: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isExportSpecifier(node) || ts.isImportSpecifier(node)) names.push(node.name.text);
+    ts.forEachChild(node, visit);
+  };
+  source.statements.filter(isWanted).forEach(visit);
+  return names;
+}
