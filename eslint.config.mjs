@@ -36,7 +36,7 @@ export default tseslint.config(
     ...tseslint.configs.disableTypeChecked,
   },
   {
-    files: ['jest.config.ts', '__tests__/support/global-*.ts'],
+    files: ['**/jest.config.ts', '__tests__/**/global-*.ts'],
     rules: { 'import-x/no-default-export': 'off' },
   },
 );

@@ -1,6 +1,5 @@
 /** Writes on a real server: with the plugin over without, and the statics over what they stand for. */
 import { Schema, type Model, type Mongoose } from 'mongoose';
-import uniqueValidator from 'mongoose-unique-validator';
 import { uniqueGuard } from '../../lib';
 import { compare, quantile, type Comparison, type Run } from './measure';
 import type { Row } from './report';
@@ -21,7 +20,10 @@ async function makeModel(mongoose: Mongoose, name: string, plugin: Plugin): Prom
     { timestamps: true },
   );
   if (plugin === 'guard') schema.plugin(uniqueGuard);
-  if (plugin === 'validator') schema.plugin(uniqueValidator as never);
+  if (plugin === 'validator') {
+    const { default: uniqueValidator } = await import('mongoose-unique-validator');
+    schema.plugin(uniqueValidator as never);
+  }
   const model = mongoose.model(name, schema) as unknown as BenchModel;
   await model.init();
   return model;

@@ -46,6 +46,9 @@ describe('in plain Node, as the type check under node16 compiled it', () => {
       [true, 'b', 'undefined'],
       [false, 1],
       [1, 1, 1, 'ValidationError'],
+      ['unique', 11000],
+      ['unique', 'ok', null, null, null, true],
+      [true, true],
       [{ mesage: 'taken' }, [false, false], 0, 'function', 'function'],
     ]);
   });

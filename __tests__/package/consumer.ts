@@ -5,6 +5,8 @@
  */
 import mongoose from 'mongoose';
 import {
+  explainIndexBuildError,
+  formatAudit,
   isDuplicateKeyError,
   isUniqueValidationError,
   toValidationError,
@@ -13,9 +15,20 @@ import {
 import type {
   AnyModel,
   AnySchema,
+  AuditedIndex,
+  AuditOptions,
+  AuditStep,
+  Blocking,
+  BlockingGroup,
+  CheckUniqueOptions,
   ConflictTarget,
+  ConflictTargetOf,
   HydratedDocumentOf,
+  IndexDifference,
+  IndexSpec,
+  IndexStatus,
   MessageContext,
+  PathOf,
   RawDocumentOf,
   SaveInput,
   SaveOrUpsertManyEntry,
@@ -23,12 +36,16 @@ import type {
   SaveOrUpsertManyResult,
   SaveOrUpsertOptions,
   SaveOrUpsertResult,
+  UniqueGuardCallOptions,
+  UniqueGuardMethods,
   UniqueGuardNote,
   UniqueGuardOptions,
   UniqueGuardStatics,
+  UniqueIndexAudit,
   UniqueIndexOptions,
   UniqueMessage,
   UniqueValidationError,
+  UniqueValidationErrorOf,
   UniqueValidatorError,
   UpdateOperators,
   UpsertOptions,
@@ -114,6 +131,31 @@ async function run(): Promise<unknown[]> {
     manyOptions,
   );
   const entries: SaveOrUpsertManyEntry[] = many.results;
+  const ofModel: ConflictTargetOf<RawUser> = ['email'];
+  const path: PathOf<RawUser> = 'name';
+  await User.saveOrUpsert({ email: 'a' }, { conflictTarget: ofModel, update: [path] });
+
+  // See it coming.
+  const asked: CheckUniqueOptions = { paths: 'email' };
+  const taken: UniqueValidationError | null = await User.checkUnique({ email: 'a' }, asked);
+  const methods: UniqueGuardMethods = new User({ email: 'a' });
+  const collect: UniqueGuardCallOptions = { collectAll: true };
+  const all = await User.create([alice], { uniqueGuard: collect }).catch((error: unknown) => error);
+  const ofUser: UniqueValidationErrorOf<typeof User> | undefined = isUniqueValidationError(
+    all,
+    User,
+  )
+    ? all
+    : undefined;
+  const steps: AuditStep[] = [];
+  const auditOptions: AuditOptions = { sample: 2, onProgress: (step) => steps.push(step) };
+  const audit: UniqueIndexAudit = await User.auditUniqueIndexes(auditOptions);
+  const audited: AuditedIndex | undefined = audit.indexes[0];
+  const status: IndexStatus | undefined = audited?.status;
+  const differences: IndexDifference[] | undefined = audited?.differences;
+  const blocking: Blocking | undefined = audited?.blocking;
+  const group: BlockingGroup | undefined = blocking?.groups[0];
+  const undeclared: IndexSpec | undefined = audit.undeclared[0];
   return [
     refused,
     byDriver,
@@ -121,6 +163,9 @@ async function run(): Promise<unknown[]> {
     [lean.created, lean.doc.email, typeof methodOfLean],
     [counted.created, counted.doc.logins],
     [many.created, many.skipped, many.failed, entries[2]?.error?.name],
+    [taken?.errors['email']?.kind, await methods.checkUnique({}).then((one) => one?.code)],
+    [ofUser?.errors.email?.kind, status, differences, group, undeclared, steps.length > 0],
+    [formatAudit(audit).includes('email_1'), explainIndexBuildError(ofUser, User) === undefined],
     [misspelt, isAny, notes.length, typeof statics.saveOrUpsert, typeof wrongInput],
   ];
 }

@@ -4,7 +4,7 @@ import { Error as MongooseErrors } from 'mongoose';
 import type { Models } from './models';
 import { readCsv } from './read-csv';
 
-export interface RefusedRow {
+interface RefusedRow {
   line: number;
   /** A message for each field; under `row` what is wrong with the row as a whole. */
   messages: Record<string, string>;

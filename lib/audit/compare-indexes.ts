@@ -140,7 +140,7 @@ function shorten(collation: Record<string, unknown>): Record<string, unknown> {
 }
 
 /** The same paths in the same order and direction; the paths of a text index have no order. */
-export function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
   return isDeepStrictEqual(toEntries(a), toEntries(b));
 }
 

@@ -31,6 +31,10 @@ export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
 export type ConflictTargetOf<Raw> =
   PathOf<Raw> | readonly PathOf<Raw>[] | (string & Record<never, never>);
 
+// Any document type, where a call does not know its model.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type AnyRaw = any;
+
 type FieldsOf<Raw> = { [P in PathOf<Raw>]?: unknown };
 export const UPDATE_OPERATORS = [
   '$set',
@@ -51,13 +55,9 @@ export const UPDATE_OPERATORS = [
 ] as const;
 
 /** An update of MongoDB's operators, such as `{ $inc: { logins: 1 } }`. */
-export type UpdateOperators<Raw> = {
+export type UpdateOperators<Raw = AnyRaw> = {
   [Operator in (typeof UPDATE_OPERATORS)[number]]?: FieldsOf<Raw>;
 };
-
-// Any document type, where a call does not know its model.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-type AnyRaw = any;
 
 /** Options that saveOrUpsert and saveOrUpsertMany share. */
 export interface UpsertOptions<Raw = AnyRaw> {

@@ -15,7 +15,7 @@ import { toKnownWrite } from './known-write';
 import { builtFilter, pathsOfFilter } from './partial-filter';
 
 /** How long a failed write may wait for the other fields, in milliseconds. */
-export const COLLECT_LIMIT = 1000;
+const COLLECT_LIMIT = 1000;
 
 /**
  * Adds to `error` the errors of every other unique index that the same write violates, by one query
