@@ -73,6 +73,57 @@ it('tells the commands that package.json and the continuous integration run', ()
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['start', 'test', 'test:stress']));
   const ci = readFileSync(path.join(root, '.ci/run'), 'utf8');
   expect(ci).toMatch(/^npm ci$/m);
-  expect(ci).toMatch(/^npm test --/m);
-  expect(ci).toMatch(/^npm run test:stress --/m);
+  const [, suites = ''] = /^for suite in (.*); do$/m.exec(ci) ?? [];
+  const tests = Object.keys(scripts).filter((name) => /^test(:|$)/.test(name));
+  expect(suites.split(' ').sort()).toEqual(tests.sort());
+  for (const name of tests)
+    expect(readme).toContain(name === 'test' ? 'npm test' : `npm run ${name}`);
+});
+
+describe('has a table of the options, and the types have the same', () => {
+  const program = ts.createProgram([path.join(root, 'lib/index.ts')], {
+    strict: true,
+    noEmit: true,
+  });
+  const checker = program.getTypeChecker();
+  const entry = program.getSourceFile(path.join(root, 'lib/index.ts'));
+  const exported = entry
+    ? checker.getExportsOfModule(checker.getSymbolAtLocation(entry) as ts.Symbol)
+    : [];
+  const optionsOf = (name: string) => {
+    const symbol = exported.find((one) => one.name === name) as ts.Symbol;
+    const type = checker.getDeclaredTypeOfSymbol(
+      symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol,
+    );
+    return type.getProperties().map((property) => property.name);
+  };
+  /** The first column of the tables of options below a heading. */
+  const tableBelow = (heading: string) => {
+    const after = readme.slice(readme.indexOf(`\n${heading}\n`) + heading.length + 2);
+    const section = after.slice(0, after.search(/^#{1,4} /m));
+    const table = section.slice(section.indexOf('\n| option'));
+    return [...table.matchAll(/^\| `([\w-]+)/gm)].map(([, name]) => name);
+  };
+  const without = (names: string[], others: string[]) =>
+    names.filter((name) => !others.includes(name));
+
+  it.each([
+    ['## Messages and translation', optionsOf('UniqueGuardOptions')],
+    ['### Strategies', optionsOf('SaveOrUpsertOptions')],
+    [
+      '## Many at once',
+      without(optionsOf('SaveOrUpsertManyOptions'), optionsOf('SaveOrUpsertOptions')),
+    ],
+    ['### Asking before a write: checkUnique', optionsOf('CheckUniqueOptions')],
+    ['### Why not drop the index', optionsOf('AuditOptions')],
+  ])('%s', (heading, options) => {
+    expect(readme).toContain(`\n${heading}\n`);
+    expect(options.length).toBeGreaterThan(1);
+    expect(tableBelow(heading).sort()).toEqual([...options].sort());
+  });
+
+  it('those of a single index and of a single call stand in the text', () => {
+    for (const option of optionsOf('UniqueIndexOptions')) expect(readme).toContain(`\`${option}\``);
+    expect(optionsOf('UniqueGuardCallOptions')).toEqual(['collectAll']);
+  });
 });
