@@ -322,6 +322,8 @@ describe('isUniqueValidationError(error, model)', () => {
       expect(isUniqueValidationError(error, Page)).toBe(false);
       expect(Object.keys(error as object)).not.toContain('model');
     }
+    const refused = [new Error('x'), await rejection(User.create({ email: 'a' }))];
+    expect(refused.filter(isUniqueValidationError)).toEqual([refused[1]]);
     expect(isUniqueValidationError(new Error('x'), User)).toBe(false);
     expect(
       isUniqueValidationError({ name: 'ValidationError', code: 11000, errors: {} }, User),

@@ -134,14 +134,16 @@ export function isUniqueValidationError<M extends AnyModel>(
   error: unknown,
   model: M,
 ): error is UniqueValidationErrorOf<M>;
-export function isUniqueValidationError(error: unknown, model?: AnyModel): boolean {
+export function isUniqueValidationError(error: unknown, model?: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const { name, code, errors, model: violated } = error as Partial<MadeError>;
   if (name !== 'ValidationError' || code !== 11000) return false;
   if (typeof errors !== 'object' || errors === null) return false;
-  if (model === undefined) return true;
+  // As a callback of filter() it gets a place there.
+  if (typeof model !== 'function') return true;
   // A discriminator has its base's collection.
-  return violated?.db === model.db && violated.collection.name === model.collection.name;
+  const { db, collection } = model as AnyModel;
+  return violated?.db === db && violated.collection.name === collection.name;
 }
 
 /** What a guard may find on anything. */
