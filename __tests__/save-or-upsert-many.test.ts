@@ -1,10 +1,11 @@
 import { Schema, Types } from 'mongoose';
 import { isUniqueValidationError, uniqueGuard } from 'mongoose-unique-guard';
 import { modelFactory } from './support/compile';
-import { testUri, useDatabase } from './support/database';
+import { watchCommands } from './support/commands';
+import { useDatabase } from './support/database';
 import { rejection, type AnyModel, type Doc } from './support/writes';
 
-const mongoose = useDatabase();
+const mongoose = useDatabase({ monitorCommands: true });
 const compile = modelFactory(mongoose);
 const raw = (model: AnyModel) => model.collection.find().sort({ email: 1 }).toArray();
 
@@ -262,49 +263,31 @@ describe('saveOrUpsertMany', () => {
   });
 
   it('takes one bulkWrite, and one query for documents that were there', async () => {
-    const commands: string[] = [];
-    const monitored = await mongoose
-      .createConnection(testUri(mongoose.connection.name), { monitorCommands: true })
-      .asPromise();
-    const model = monitored.model('Once', userSchema().plugin(uniqueGuard), User.collection.name);
-    await model.init();
-    monitored.getClient().on('commandStarted', ({ commandName }) => commands.push(commandName));
+    const commands = watchCommands(mongoose);
     const inputs = Array.from({ length: 1000 }, (_, n) => ({ email: `${String(n)}@x` }));
-    expect(await model.saveOrUpsertMany([])).toEqual({
+    expect(await User.saveOrUpsertMany([])).toEqual({
       results: [],
       created: 0,
       updated: 0,
       skipped: 0,
       failed: 0,
     });
-    await model.saveOrUpsertMany(inputs);
-    await model.saveOrUpsertMany(inputs);
-    await monitored.close();
-    expect(commands.filter((name) => !['endSessions', 'getMore'].includes(name))).toEqual([
-      'update',
-      'update',
-      'find',
-    ]);
+    await User.saveOrUpsertMany(inputs);
+    await User.saveOrUpsertMany(inputs);
+    const names = commands.take().map((command) => Object.keys(command)[0]);
+    expect(names.filter((name) => name !== 'getMore')).toEqual(['update', 'update', 'find']);
   });
 });
 
 it.each(['saveOrUpsert', 'saveOrUpsertMany', 'saveOrUpsertMany of partial inputs'])(
   "%s: takes the schema's write concern, and none in a transaction",
   async (name) => {
-    const monitored = await mongoose
-      .createConnection(testUri(mongoose.connection.name), { monitorCommands: true })
-      .asPromise();
     const schema = userSchema().set('writeConcern', { w: 1, j: true, wtimeout: 5000 });
     // A row that may lack a path is sent in another way.
     if (name.includes('partial')) schema.add({ needed: { type: String, required: true } });
-    schema.plugin(uniqueGuard, { conflictTarget: 'email' });
-    const model = monitored.model('Concerned', schema, User.collection.name);
-    await model.init();
-    const sent: unknown[] = [];
-    monitored.getClient().on('commandStarted', ({ command, commandName }) => {
-      if (['update', 'findAndModify'].includes(commandName)) sent.push(command['writeConcern']);
-    });
-    await User.create({ email: 'a@x' });
+    const model = await compile(schema, { conflictTarget: 'email' });
+    await model.collection.insertOne({ email: 'a@x' });
+    const commands = watchCommands(mongoose);
     const run = async (session: never): Promise<unknown> => {
       const input = { email: 'a@x' };
       if (name === 'saveOrUpsert') return model.saveOrUpsert(input, { session });
@@ -312,8 +295,9 @@ it.each(['saveOrUpsert', 'saveOrUpsertMany', 'saveOrUpsertMany of partial inputs
       return model.saveOrUpsertMany([input], { session, validateModifiedOnly });
     };
     await run(undefined as never);
-    await monitored.transaction((session) => run(session as never));
-    await monitored.close();
+    await mongoose.connection.transaction((session) => run(session as never));
+    const writes = commands.take().filter((one) => 'update' in one || 'findAndModify' in one);
+    const sent = writes.map((one) => one['writeConcern'] as unknown);
     expect(sent).toEqual([{ w: 1, j: true, wtimeout: 5000 }, undefined]);
   },
 );

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { mongooseLeanVirtuals } from 'mongoose-lean-virtuals';
 import { Schema, Types } from 'mongoose';
-import { uniqueGuard, isDuplicateKeyError } from 'mongoose-unique-guard';
+import { isDuplicateKeyError } from 'mongoose-unique-guard';
 import { modelFactory } from './support/compile';
-import { testUri, useDatabase } from './support/database';
+import { watchCommands } from './support/commands';
+import { useDatabase } from './support/database';
 import { rejection, type AnyModel, type Doc } from './support/writes';
 
-const mongoose = useDatabase();
+const mongoose = useDatabase({ monitorCommands: true });
 const compile = modelFactory(mongoose);
 
 const twoKeys = () =>
@@ -89,17 +90,9 @@ describe('saveOrUpsert', () => {
   });
 
   it('takes one round trip', async () => {
-    const commands: string[] = [];
-    const monitored = await mongoose
-      .createConnection(testUri(mongoose.connection.name), { monitorCommands: true })
-      .asPromise();
-    const model = monitored.model('Once', userSchema().plugin(uniqueGuard), User.collection.name);
-    await model.init();
-    monitored.getClient().on('commandStarted', ({ commandName }) => commands.push(commandName));
-    await model.saveOrUpsert({ email: 'once@x' });
-    await model.saveOrUpsert({ email: 'once@x' });
-    await monitored.close();
-    expect(commands.filter((name) => name !== 'endSessions')).toEqual([
+    const commands = watchCommands(mongoose);
+    for (let time = 0; time < 2; time += 1) await User.saveOrUpsert({ email: 'once@x' });
+    expect(commands.take().map((command) => Object.keys(command)[0])).toEqual([
       'findAndModify',
       'findAndModify',
     ]);

@@ -54,25 +54,18 @@ beforeEach(() => User.deleteMany());
 
 const raw = () => User.collection.find().sort({ _id: 1 }).toArray();
 
-/** What the one document of the collection holds after both writes, each on its own state. */
-async function onExisting(input: Doc, options: SaveOrUpsertOptions): Promise<Doc> {
-  await User.collection.insertOne({ ...STORED });
-  expect(await User.saveOrUpsert(input, { conflictTarget: 'email', ...options })).toMatchObject({
-    created: false,
-    attempts: 1,
-  });
+/** What the one document of the collection holds after it. */
+async function write(input: Doc, options: SaveOrUpsertOptions, created: boolean): Promise<Doc> {
+  const outcome = await User.saveOrUpsert(input, { conflictTarget: 'email', ...options });
+  expect(outcome).toMatchObject({ created, attempts: 1 });
   const [document, ...others] = await raw();
   expect(others).toEqual([]);
   return document as Doc;
 }
-async function onNew(input: Doc, options: SaveOrUpsertOptions): Promise<Doc> {
-  expect(await User.saveOrUpsert(input, { conflictTarget: 'email', ...options })).toMatchObject({
-    created: true,
-    attempts: 1,
-  });
-  const [document, ...others] = await raw();
-  expect(others).toEqual([]);
-  return document as Doc;
+const onNew = (input: Doc, options: SaveOrUpsertOptions) => write(input, options, true);
+async function onExisting(input: Doc, options: SaveOrUpsertOptions): Promise<Doc> {
+  await User.collection.insertOne({ ...STORED });
+  return write(input, options, false);
 }
 
 const input = () => ({
