@@ -20,6 +20,8 @@ const onMongoose = (
 
 const config: Config = {
   testTimeout: 30_000,
+  // Much of the time is the server's: one worker, as on two cores by default, would only wait for it.
+  maxWorkers: '100%',
   projects: [onMongoose('mongoose 9', 'mongoose'), onMongoose('mongoose 8', 'mongoose-8')],
 };
 
