@@ -7,6 +7,8 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
+import { Schema, type mongo } from 'mongoose';
+import { uniqueGuard } from 'mongoose-unique-guard';
 import request, { type Response } from 'supertest';
 import { createApp } from '../examples/express-form/app';
 import { createModels } from '../examples/express-form/models';
@@ -325,6 +327,204 @@ describe('the page form', () => {
   it('answers 422 where the slug is missing', async () => {
     const page = await create({ tenant: 'acme' }).expect(422);
     expectMessage(page, 'slug', 'Enter the slug');
+  });
+});
+
+describe('GET /admin/indexes', () => {
+  const unescape = (html: string) =>
+    html
+      .replace(/<[^>]*>/g, ' ')
+      .replace(/&#39;/g, "'")
+      .replace(/&#34;/g, '"')
+      .replace(/&lt;/g, '<')
+      .replace(/&gt;/g, '>')
+      .replace(/&amp;/g, '&')
+      .replace(/\s+/g, ' ')
+      .trim();
+  /** The text of the cells of an index: its name and keys, its state, what to do. */
+  function findRow({ text }: Response, name: string): string[] {
+    const row = text.split(/<.?tbody>/).find((part) => part.includes(`<bdi>${name}</bdi>`));
+    if (row === undefined) throw new Error(`no row for ${name} in\n${text}`);
+    return [...row.matchAll(/<t[hd][^>]*>([\s\S]*?)<\/t[hd]>/g)].map(([, cell]) =>
+      unescape(cell ?? ''),
+    );
+  }
+  const read = (server = app) => request(server).get('/admin/indexes').expect(200);
+  const { User, Page } = models;
+  const build = (
+    { collection }: (typeof models)[keyof typeof models],
+    keys: Record<string, 1>,
+    options: mongo.CreateIndexesOptions = {},
+  ) => collection.createIndex(keys, options, {});
+  const tenantAndSlug = { tenant: 1, slug: 1 } as const;
+
+  afterEach(async () => {
+    for (const model of [User, Page]) {
+      await model.deleteMany();
+      await model.collection.dropIndexes();
+      await model.ensureIndexes();
+    }
+  });
+
+  it('has a table for each model, and nothing to do where all indexes are there', async () => {
+    await services.signUp(alice);
+    const page = await read();
+    expect(page.headers['cache-control']).toBe('no-store');
+    expect(page.text).toContain('All is as the schemas declare it');
+    expect([...page.text.matchAll(/<caption>(.*)<\/caption>/g)].map(([, text]) => text)).toEqual([
+      'User, in the collection users',
+      'Page, in the collection pages',
+    ]);
+    expect(countIn(page, '<th scope="col">')).toBe(4);
+    expect(countIn(page, '<th scope="rowgroup" colspan="2">')).toBe(3);
+    expect(findRow(page, 'email_1')).toEqual(['email_1 { email: 1 }', 'ok', 'Nothing']);
+    expect(findRow(page, 'username_1')).toEqual(['username_1 { username: 1 }', 'ok', 'Nothing']);
+    expect(findRow(page, 'tenant_1_slug_1')[1]).toBe('ok');
+    expect(page.text).not.toMatch(/alice|class="(summary|message)"/);
+    expect((await request(app).get('/users')).text).toContain('<a href="/admin/indexes">');
+  });
+
+  it('shows the documents that block a missing index, and what to do with them', async () => {
+    await User.collection.dropIndex('email_1');
+    const { insertedIds } = await User.collection.insertMany([
+      { ...alice, username: 'one' },
+      { ...alice, username: 'two' },
+      bob,
+    ]);
+    const page = await read();
+    expect(page.text).toContain('Not as the schemas declare it: 1 of 3.');
+    const [first, second] = [insertedIds[0], insertedIds[1]].map(String);
+    expect(findRow(page, 'email_1')).toEqual([
+      'email_1 { email: 1 }',
+      'missing, and blocked by documents ' +
+        `email: 'alice@example.org' in 2 documents: new ObjectId('${first}'), new ObjectId('${second}')`,
+      'Decide for each key which document keeps it, and merge, change or delete the others ' +
+        'Build it: await User.createIndexes()',
+    ]);
+    expect(findRow(page, 'username_1')[1]).toBe('ok');
+    expect(page.text).not.toContain('bob');
+    await User.deleteOne({ username: 'two' });
+    expect(findRow(await read(), 'email_1').slice(1)).toEqual([
+      'missing',
+      'Build it: await User.createIndexes()',
+    ]);
+  });
+
+  it('counts the keys and documents that it does not list', async () => {
+    await User.collection.dropIndexes();
+    await User.collection.insertMany(
+      Array.from({ length: 36 }, (_, at) => ({
+        email: `user${at % 12}@example.org`,
+        username: at,
+      })),
+    );
+    await User.collection.insertMany(
+      Array.from({ length: 15 }, (_, at) => ({ email: 'all@example.org', username: -at - 1 })),
+    );
+    const [, state] = findRow(await read(), 'email_1');
+    expect(state).toMatch(/email: 'all@example.org' in 15 documents: .* and 5 more /);
+    expect(state).toMatch(/Keys that are not listed: 3$/);
+    expect(findRow(await read(), 'username_1')[1]).toBe('missing');
+  });
+
+  it('sends no markup that is stored, and keeps control characters and directions apart', async () => {
+    await User.collection.dropIndexes();
+    const email = `"><script>alert('1')</script>\u202e\u0007`;
+    await User.collection.insertMany([{ email }, { email }]);
+    const hostile = '<img src=x onerror=alert(1)>';
+    await build(User, { name: 1 }, { unique: true, name: hostile, sparse: true });
+    const page = await read();
+    expect(page.text).not.toMatch(/<script|<img|\u0007/);
+    expect(page.text).toContain(`<bdi>&lt;img src=x onerror=alert(1)&gt;</bdi>`);
+    expect(page.text).toMatch(
+      /<li><bdi>email: `&#34;&gt;&lt;script&gt;[^<]*&lt;\/script&gt;\u202e\\x07`[^<]*<\/bdi><\/li>/,
+    );
+  });
+
+  it('keeps the values of hidden paths out', async () => {
+    const schema = new Schema({ token: { type: String, unique: true, select: false } });
+    schema.plugin(uniqueGuard);
+    const withSecrets = { ...models, Secret: connection.model('Secret', schema) };
+    await withSecrets.Secret.collection.insertMany([{ token: 's3cr3t' }, { token: 's3cr3t' }]);
+    const page = await read(createApp(createServices(withSecrets)));
+    connection.deleteModel('Secret');
+    expect(findRow(page, 'token_1')[1]).toMatch(/^missing.* token: \(hidden\) in 2 documents: /);
+    expect(page.text).not.toContain('s3cr3t');
+  });
+
+  it.each([
+    [
+      'an index on the same keys that is not unique',
+      () => build(Page, tenantAndSlug),
+      'not unique',
+      'Make it unique: the index that is there keeps nothing out',
+    ],
+    [
+      'one with another option',
+      () => build(Page, tenantAndSlug, { unique: true, sparse: true }),
+      'different sparse: none in the schema, true in the database',
+      'Where the database is right, change the schema ' +
+        'Where the schema is right, give its index a name of its own and build it: ' +
+        'await Page.createIndexes()',
+    ],
+    [
+      'one with another name',
+      () => build(Page, tenantAndSlug, { unique: true, name: 'address' }),
+      "different name: 'tenant_1_slug_1' in the schema, 'address' in the database",
+      'Give the index in the schema the name that it has in the database',
+    ],
+    [
+      'documents without the paths',
+      () => Page.collection.insertMany([{}, {}]),
+      /^missing, and blocked by documents tenant: null, slug: null in 2 documents: /,
+      'Where null stands for a path that need not be there, declare the index sparse ' +
+        'Decide for each key which document keeps it, and merge, change or delete the others ' +
+        'Build it: await Page.createIndexes()',
+    ],
+    [
+      'a document that no such index can hold',
+      () => Page.collection.insertOne({ tenant: ['a', 'b'], slug: ['c', 'd'] }),
+      'missing, and blocked by documents Documents with arrays on two paths: 1',
+      'Leave an array on one of the paths only Build it: await Page.createIndexes()',
+    ],
+  ])('says what to do about %s', async (_, arrange: () => Promise<unknown>, state, steps) => {
+    await Page.collection.dropIndexes();
+    await arrange();
+    const row = findRow(await read(), 'tenant_1_slug_1');
+    if (typeof state === 'string') expect(row[1]).toBe(state);
+    else expect(row[1]).toMatch(state);
+    expect(row[2]).toBe(steps);
+  });
+
+  it('shows a unique index that no schema declares, as nothing that is wrong', async () => {
+    await build(Page, { title: 1 }, { unique: true, sparse: true });
+    const page = await read();
+    expect(findRow(page, 'title_1')).toEqual([
+      'title_1 { title: 1 }',
+      'unique, and not declared',
+      'Declare it in the schema, where those who write the app can see it',
+    ]);
+    expect(page.text).toContain('All is as the schemas declare it');
+  });
+
+  it.each([
+    [{ status: 'building' as const }, 'building', /^Wait, and load this page again/],
+    [
+      { status: 'missing' as const, notExamined: 'a hashed index cannot be unique' },
+      'missing Its documents were not examined: a hashed index cannot be unique',
+      /^See whether the server can build such an index$/,
+    ],
+  ])('says what to do where the report has %j', async (part, state, steps) => {
+    const audits = await services.auditIndexes();
+    const changed = audits.map((audit) => ({
+      ...audit,
+      indexes: audit.indexes.map((index) => ({ ...index, ...part })),
+    }));
+    const auditIndexes = () => Promise.resolve(changed);
+    const page = await read(createApp({ ...services, auditIndexes }));
+    expect(findRow(page, 'email_1')[1]).toBe(state);
+    expect(findRow(page, 'email_1')[2]).toMatch(steps);
+    expect(page.text).toContain('Not as the schemas declare it: 3 of 3.');
   });
 });
 

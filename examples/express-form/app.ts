@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import path from 'node:path';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import { Error as MongooseErrors } from 'mongoose';
+import { adminRoutes } from './admin';
 import { apiRoutes } from './api';
 import { availabilityRoutes } from './availability';
 import { formRoutes } from './forms';
@@ -22,6 +23,7 @@ export function createApp(services: Services): Express {
   app.use('/api', availabilityRoutes(services));
   app.use('/api', apiRoutes(services));
   app.use(formRoutes(services));
+  app.use(adminRoutes(services));
   app.use((_request, response) => {
     sendProblem(response, 404, 'There is nothing at this address');
   });

@@ -1,5 +1,5 @@
 import { Error as MongooseErrors } from 'mongoose';
-import { isUniqueValidationError } from 'mongoose-unique-guard';
+import { isUniqueValidationError, type UniqueIndexAudit } from 'mongoose-unique-guard';
 import type { Models } from './models';
 
 export const USER_FIELDS = ['name', 'email', 'username'] as const;
@@ -19,7 +19,8 @@ export interface ImportReport {
 export type Services = ReturnType<typeof createServices>;
 
 /** No write asks first whether a value is free: the write itself tells, without a race. */
-export function createServices({ User, Page }: Models) {
+export function createServices(models: Models) {
+  const { User, Page } = models;
   return {
     signUp: (input: UserInput) => User.create(input),
 
@@ -52,6 +53,13 @@ export function createServices({ User, Page }: Models) {
     listUsers: async () => User.find().sort({ _id: -1 }).limit(100).lean({ virtuals: true }),
 
     createPage: (input: PageInput) => Page.create(input),
+
+    auditIndexes: async (): Promise<UniqueIndexAudit[]> => {
+      const audits: UniqueIndexAudit[] = [];
+      // One after the other: an index that is not there costs scans of its collection.
+      for (const model of Object.values(models)) audits.push(await model.auditUniqueIndexes());
+      return audits;
+    },
   };
 }
 

@@ -1,0 +1,125 @@
+import { inspect } from 'node:util';
+import type { AuditedIndex, Blocking, IndexSpec, UniqueIndexAudit } from 'mongoose-unique-guard';
+
+export interface AuditTable {
+  model: string;
+  collection: string;
+  rows: AuditRow[];
+}
+
+export interface AuditRow {
+  name: string;
+  keys: string;
+  isOk: boolean;
+  state: string;
+  /** In what the index differs, and the keys that block it. */
+  findings: string[];
+  /** What to do about it, in this order. */
+  steps: string[];
+}
+
+/** The report of one model in words, a row for each index. */
+export function toAuditTable(audit: UniqueIndexAudit): AuditTable {
+  const { model, collection, indexes, undeclared } = audit;
+  return {
+    model,
+    collection,
+    rows: [
+      ...indexes.map((index) => toRow(model, index)),
+      ...undeclared.map((index) => ({
+        ...toName(index),
+        isOk: true,
+        state: 'unique, and not declared',
+        findings: [],
+        steps: ['Declare it in the schema, where those who write the app can see it'],
+      })),
+    ],
+  };
+}
+
+const toName = ({ name, keyPattern }: IndexSpec) => ({ name, keys: show(keyPattern) });
+
+function toRow(model: string, index: AuditedIndex): AuditRow {
+  const { status, differences = [], blocking, notExamined } = index;
+  return {
+    ...toName(index),
+    isOk: status === 'ok',
+    state: blocking && isBlocked(blocking) ? `${status}, and blocked by documents` : status,
+    findings: [
+      ...differences.map(
+        ({ option, declared, actual }) =>
+          `${option}: ${showOption(declared)} in the schema, ${showOption(actual)} in the database`,
+      ),
+      ...(blocking ? listBlocking(blocking, Object.keys(index.keyPattern)) : []),
+      ...(notExamined === undefined ? [] : [`Its documents were not examined: ${notExamined}`]),
+    ],
+    steps: toSteps(model, index),
+  };
+}
+
+const isBlocked = ({ keys, unindexable = 0 }: Blocking): boolean => keys + unindexable > 0;
+
+function listBlocking({ keys, groups, unindexable = 0 }: Blocking, paths: string[]): string[] {
+  const listed = groups.map(({ key, count, ids }) => {
+    // What errors hide is not in the report.
+    const parts = paths.map(
+      (path) => `${path}: ${Object.hasOwn(key, path) ? show(key[path]) : '(hidden)'}`,
+    );
+    const more = count > ids.length ? ` and ${count - ids.length} more` : '';
+    return `${parts.join(', ')} in ${count} documents: ${ids.map(show).join(', ')}${more}`;
+  });
+  const rest = keys - groups.length;
+  return [
+    ...listed,
+    ...(rest > 0 ? [`Keys that are not listed: ${rest}`] : []),
+    ...(unindexable > 0 ? [`Documents with arrays on two paths: ${unindexable}`] : []),
+  ];
+}
+
+/** First the documents, then the index. Never to go without one: it is what keeps duplicates out. */
+function toSteps(model: string, index: AuditedIndex): string[] {
+  const { status, differences = [], blocking, notExamined } = index;
+  if (status === 'ok') return [];
+  if (status === 'building') {
+    return ['Wait, and load this page again: until it is built, nothing keeps duplicates out'];
+  }
+  const steps: string[] = [];
+  if (blocking && isForMissing(index, blocking)) {
+    steps.push('Where null stands for a path that need not be there, declare the index sparse');
+  }
+  if (blocking && blocking.keys > 0) {
+    steps.push(
+      'Decide for each key which document keeps it, and merge, change or delete the others',
+    );
+  }
+  if (blocking?.unindexable) steps.push('Leave an array on one of the paths only');
+  if (notExamined !== undefined) steps.push('See whether the server can build such an index');
+  else if (status === 'missing') steps.push(`Build it: await ${model}.createIndexes()`);
+  else if (status === 'not unique') {
+    steps.push('Make it unique: the index that is there keeps nothing out');
+  } else if (differences.every(({ option }) => option === 'name')) {
+    steps.push('Give the index in the schema the name that it has in the database');
+  } else {
+    steps.push(
+      'Where the database is right, change the schema',
+      `Where the schema is right, give its index a name of its own and build it: await ${model}.createIndexes()`,
+    );
+  }
+  return steps;
+}
+
+/** Documents without the paths all have one key, unless the index leaves them out. */
+function isForMissing({ sparse, partialFilterExpression }: IndexSpec, { groups }: Blocking) {
+  if (sparse || partialFilterExpression) return false;
+  return groups.some(({ key }) => {
+    const values = Object.values(key);
+    return values.length > 0 && values.every((value) => value === null);
+  });
+}
+
+const showOption = (value: unknown): string => (value === undefined ? 'none' : show(value));
+
+/** On one line, control characters escaped, and what is long cut. */
+function show(value: unknown): string {
+  return inspect(value, { breakLength: Infinity, compact: true, maxStringLength: 80 });
+}
