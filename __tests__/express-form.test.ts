@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -195,6 +195,32 @@ describe('GET /api/availability', () => {
     expect(refused?.headers['retry-after']).toMatch(/^\d+$/);
     // The form itself goes on working.
     await request(server).post('/signup').type('form').send(bob).expect(303);
+  });
+
+  it('has nothing to say, nor to log, where the client has gone', async () => {
+    const log = jest.spyOn(console, 'error').mockReturnValue(undefined);
+    const server: Server = createServer(freshApp()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    for (let count = 0; count < 5; count += 1) {
+      const asked = once(server, 'request');
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.write(
+        'GET /api/availability?username=alice HTTP/1.1\r\nHost: localhost\r\n\r\n',
+        () => {
+          socket.resetAndDestroy();
+        },
+      );
+      const [, response] = (await asked) as [unknown, ServerResponse];
+      if (!response.closed) await once(response, 'close');
+    }
+    // One who stays is answered, and what was asked before has come to its end.
+    await request(server).get('/api/availability?username=alice').expect(200);
+    server.close();
+    const logged = log.mock.calls;
+    log.mockRestore();
+    expect(logged).toEqual([]);
   });
 });
 

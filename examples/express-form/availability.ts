@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import { Router, type RequestHandler } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import { pickTexts } from './request-fields';
 import { ASKABLE_FIELDS, type Services } from './services';
@@ -8,6 +8,15 @@ const MAX_LENGTH = 254;
 
 /** One answer to all that no form would send, so that it tells nothing of what is stored. */
 const MALFORMED = { error: 'Ask for one valid email or username' };
+
+/**
+ * Ends a request whose visitor has gone already, as one does who types on: such a one has no address
+ * that the limit could count, and waits for no answer.
+ */
+const dropGone: RequestHandler = (request, response, next) => {
+  if (request.ip === undefined) response.destroy();
+  else next();
+};
 
 /**
  * Says while a visitor types whether an e-mail address or a user name is free. Whoever may ask this
@@ -25,7 +34,7 @@ export function availabilityRoutes(services: Services): Router {
     message: { error: 'Too many questions at once. The form itself will tell.' },
   });
 
-  router.get('/availability', limit, async (request, response) => {
+  router.get('/availability', dropGone, limit, async (request, response) => {
     response.set('Cache-Control', 'no-store');
     const asked = Object.entries(pickTexts(request.query, ASKABLE_FIELDS));
     const [first] = asked;
