@@ -240,6 +240,9 @@ describe('the script of the sign-up form', () => {
     checkValidity() {
       return this.isValid;
     }
+    removeAttribute() {
+      // In a real browser: __tests__/browser/availability.test.ts.
+    }
     type(value: string) {
       this.value = value;
       this.dispatchEvent(new Event('input'));
@@ -263,7 +266,10 @@ describe('the script of the sign-up form', () => {
         pauses.push(pause);
         return setTimeout(ask, 0);
       },
-      document: { querySelectorAll: () => [output], getElementById: () => input },
+      document: {
+        querySelectorAll: () => [output],
+        getElementById: (id: string) => (id === input.name ? input : null),
+      },
       fetch: (url: string) =>
         new Promise((resolve) => {
           const answer = async (body: unknown, ok = true) => {

@@ -27,8 +27,17 @@ for (const output of document.querySelectorAll('output.availability')) {
       // No network, or no longer asked: then there is nothing to say.
       .catch(() => undefined);
     if (answer === undefined || signal.aborted) return;
-    if (answer.available) show('free', 'This is still free');
-    else show('taken', answer.message);
+    if (answer.available) {
+      dropRefusal();
+      show('free', 'This is still free');
+    } else show('taken', answer.message);
+  }
+
+  /** What the server said of the text that was sent before would contradict what is said of this one. */
+  function dropRefusal() {
+    document.getElementById(`${output.htmlFor.value}-error`)?.remove();
+    input.removeAttribute('aria-describedby');
+    input.removeAttribute('aria-invalid');
   }
 
   function show(state, text) {
