@@ -7,7 +7,7 @@ export interface AuditTable {
   rows: AuditRow[];
 }
 
-export interface AuditRow {
+interface AuditRow {
   name: string;
   keys: string;
   isOk: boolean;
