@@ -120,17 +120,17 @@ export async function benchUpsert(mongoose: Mongoose): Promise<Row[]> {
 
 /** 50 callers on one key that is not there yet. */
 async function failures(model: BenchModel): Promise<Row> {
-  const count = async (call: (email: string) => Promise<unknown>) => {
+  const count = async (name: string, call: (email: string) => Promise<unknown>) => {
     const failed: number[] = [];
     for (let round = 0; round < 20; round += 1) {
-      const email = `${call.name}${String(round)}@x.org`;
+      const email = `${name}${String(round)}@x.org`;
       const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => call(email)));
       failed.push(outcomes.filter(({ status }) => status === 'rejected').length);
     }
     return quantile(failed, 0.5);
   };
-  const upsert = await count((email) => model.saveOrUpsert({ email }));
-  const findThenSave = await count(async (email) => {
+  const upsert = await count('upsert', (email) => model.saveOrUpsert({ email }));
+  const findThenSave = await count('find', async (email) => {
     const found = (await model.findOne({ email })) ?? new model({ email });
     await found.set({ name: 'x' }).save();
   });

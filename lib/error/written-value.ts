@@ -4,6 +4,8 @@
 export interface Write {
   /** A whole document (insert, replacement) or what is known of one (save of a loaded document). */
   document?: object;
+  /** A value of the document that can be told without making the whole of it. */
+  peek?: (path: string) => string | number | boolean | undefined;
   /** True where the document holds all there is, so that a path not in it is null in the index. */
   isComplete?: boolean;
   /** An update with operators; a pipeline (array) tells nothing. */
@@ -31,6 +33,8 @@ export interface WrittenValue {
 
 /** Every value that `write` put under `indexPath`: several where an array lies on the way. */
 export function findWrittenValues(write: Write, indexPath: string): WrittenValue[] {
+  const peeked = write.peek?.(indexPath);
+  if (peeked !== undefined) return [{ path: indexPath, value: peeked }];
   const segments = indexPath.split('.');
   if (write.document !== undefined) {
     const found = walk(write.document, segments, []);

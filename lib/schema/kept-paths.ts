@@ -35,7 +35,16 @@ export interface TimestampPaths {
   updatedAt?: string;
 }
 
+const timestampCache = new WeakMap<AnySchema, TimestampPaths>();
+
+/** Read once, too. */
 export function timestampPaths(schema: AnySchema): TimestampPaths {
+  let paths = timestampCache.get(schema);
+  if (paths === undefined) timestampCache.set(schema, (paths = readTimestampPaths(schema)));
+  return paths;
+}
+
+function readTimestampPaths(schema: AnySchema): TimestampPaths {
   const { timestamps } = schema.options;
   if (!timestamps) return {};
   const names = timestamps === true ? {} : timestamps;

@@ -3,6 +3,7 @@ import type { AnySchema } from '../options';
 
 /** The path and all above it, from the top: `a`, `a.b`, `a.b.c`. */
 export function prefixesOf(path: string): string[] {
+  if (!path.includes('.')) return [path];
   const segments = path.split('.');
   return segments.map((_, end) => segments.slice(0, end + 1).join('.'));
 }

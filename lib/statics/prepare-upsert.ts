@@ -63,7 +63,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   const model = inserted.constructor;
   refuseDottedPaths(model.schema, input);
   const given = toGivenPaths(inserted);
-  const timestamps = setTimestamps(model.schema, inserted);
+  const timestamps = setTimestamps(model.schema, inserted, given);
   const mayChange = hasMiddleware(model.schema as never);
   const run = async (document: SavableDocument, before: Snapshot | undefined): Promise<Outcome> => {
     const { session } = options;
@@ -201,11 +201,14 @@ function asExisting(model: AnyModel, pristine: Snapshot, given: string[]): Savab
 }
 
 /** Both as save() sets them: `createdAt` unless it is given, `updatedAt` always. */
-function setTimestamps(schema: AnySchema, document: SavableDocument): TimestampPaths {
+function setTimestamps(
+  schema: AnySchema,
+  document: SavableDocument,
+  given: string[],
+): TimestampPaths {
   const paths = timestampPaths(schema);
-  const isGiven =
-    paths.updatedAt !== undefined && document.directModifiedPaths().includes(paths.updatedAt);
-  if (isGiven) document.set(paths.updatedAt ?? '', undefined);
+  const { updatedAt } = paths;
+  if (updatedAt !== undefined && given.includes(updatedAt)) document.set(updatedAt, undefined);
   document.initializeTimestamps?.();
   return paths;
 }

@@ -7,6 +7,8 @@ import { isAtOrBelow } from '../schema/path';
 export interface AnyDocument {
   constructor: AnyModel;
   _id: unknown;
+  /** The values themselves, without getters. */
+  _doc: Record<string, unknown>;
   isNew: boolean;
   $__: {
     saveOptions?: { pathsToSave?: string[]; [option: string]: unknown } | null;
@@ -24,8 +26,9 @@ export interface AnyDocument {
 
 /** Of a document that was loaded a save writes the changed paths alone. */
 export function toDocumentWrite(document: AnyDocument): Write {
-  const write = { document: document.toBSON(), mayInsert: document.isNew };
-  if (document.isNew) return { ...write, isComplete: true };
+  if (document.isNew) {
+    return withDocument({ mayInsert: true, isComplete: true, peek: toPeek(document) }, document);
+  }
   const { selected = {}, saveOptions } = document.$__;
   const only = saveOptions?.pathsToSave;
   const changed = document
@@ -40,5 +43,25 @@ export function toDocumentWrite(document: AnyDocument): Write {
         !(typeof how === 'object' && isAtOrBelow(path, key)) &&
         !(key.endsWith('.$') && isAtOrBelow(path, key.slice(0, -2))),
     );
-  return { ...write, loaded: { _id: document._id, changed, isRead } };
+  const loaded = { _id: document._id, changed, isRead };
+  return withDocument({ mayInsert: false, loaded, peek: toPeek(document) }, document);
+}
+
+/** Made when it is asked for: for most errors a single value of it is enough. */
+function withDocument(write: Write, document: AnyDocument): Write {
+  let made: object | undefined;
+  return Object.defineProperty(write, 'document', {
+    enumerable: true,
+    get: () => (made ??= document.toBSON()),
+  });
+}
+
+/** What is stored as it stands in the document; any other value has a form of its own for the server. */
+function toPeek({ _doc }: AnyDocument): NonNullable<Write['peek']> {
+  return (path) => {
+    const value = Object.hasOwn(_doc, path) ? _doc[path] : undefined;
+    const isPlain =
+      typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+    return isPlain ? value : undefined;
+  };
 }
