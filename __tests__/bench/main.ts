@@ -21,7 +21,7 @@ async function main(): Promise<void> {
     ];
     const table = toTable(rows, server.version);
     console.log(table);
-    writeToReadme(table);
+    await writeToReadme(table);
     if (rows.some(({ isMet }) => !isMet)) process.exitCode = 1;
   } finally {
     await mongoose.disconnect();

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import mongoose from 'mongoose';
+import * as prettier from 'prettier';
 
 export interface Row {
   what: string;
@@ -29,12 +30,14 @@ export function toTable(rows: Row[], mongodb: string): string {
   return `${lines.map((line) => `| ${line.join(' | ')} |`).join('\n')}\n\n${machine}.\n`;
 }
 
-/** Ratios with the middle half of all rounds; the table's own formatting is left to Prettier. */
-export function writeToReadme(table: string): void {
+/** Formatted as all the README, whether or not every bar is met. */
+export async function writeToReadme(table: string): Promise<void> {
   const readme = readFileSync(README, 'utf8');
   if (!BETWEEN.test(readme)) throw new Error('README.md has no place for the benchmarks');
-  writeFileSync(
-    README,
-    readme.replace(BETWEEN, (_, start: string, end: string) => `${start}\n${table}\n${end}`),
+  const changed = readme.replace(
+    BETWEEN,
+    (_, start: string, end: string) => `${start}\n${table}\n${end}`,
   );
+  const config = await prettier.resolveConfig(README);
+  writeFileSync(README, await prettier.format(changed, { ...config, filepath: README }));
 }
