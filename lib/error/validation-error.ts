@@ -121,15 +121,19 @@ export type UniqueValidationErrorOf<M> = Omit<UniqueValidationError, 'errors'> &
 
 /**
  * Type guard: is this the ValidationError that this plugin made of a duplicate key? Then
- * `error.errors.email?.message` is what stands beside the input. No round trip, never throws.
+ * `error.errors['email']?.message` is what stands beside the input. No round trip, never throws.
  *
- * @param error anything that was thrown
- * @param model only an error of this model's collection; the compiler then knows the paths
+ * @example
+ * if (isUniqueValidationError(error)) response.status(409).json({ errors: error.errors });
+ */
+export function isUniqueValidationError(error: unknown): error is UniqueValidationError;
+/**
+ * The same for the errors of one model's collection, its discriminators' included; the compiler then
+ * knows the paths.
  *
  * @example
  * if (isUniqueValidationError(error, User)) console.log(error.errors.email?.message);
  */
-export function isUniqueValidationError(error: unknown): error is UniqueValidationError;
 export function isUniqueValidationError<M extends AnyModel>(
   error: unknown,
   model: M,
