@@ -16,3 +16,11 @@ export function findSession(
 export function isInTransaction(session: ClientSession | null | undefined): boolean {
   return session?.inTransaction() ?? false;
 }
+
+/** What an option `session` may be, null included. By structure: the driver may be another copy. */
+export function isSession(value: unknown): boolean {
+  return (
+    value === null ||
+    typeof (value as Partial<ClientSession> | undefined)?.inTransaction === 'function'
+  );
+}

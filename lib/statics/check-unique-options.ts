@@ -1,6 +1,7 @@
 import type { ClientSession } from 'mongoose';
 import { show, type AnyModel } from '../options';
 import { findUniqueIndexes } from '../schema/unique-index';
+import { isSession } from '../session';
 import { isRelated } from '../violation/known-document';
 
 /** Options of `Model.checkUnique(input, options)`. */
@@ -53,7 +54,7 @@ export function checkCheckOptions(options: unknown, allowed: string[]): void {
     );
   }
   const { session } = options as CheckUniqueOptions;
-  if (session != null && typeof (session as Partial<ClientSession>).inTransaction !== 'function') {
+  if (session !== undefined && !isSession(session)) {
     throw new TypeError(
       `checkUnique: session is ${show(session)}; it must be what mongoose.startSession() gives.`,
     );

@@ -21,11 +21,12 @@ export async function saveOrUpsert(
   options: SaveOrUpsertOptions = {},
 ): Promise<SaveOrUpsertResult<unknown>> {
   checkOptionsOfOne(options);
-  const prepared = await prepareUpsert(startUpsertCall(this, options), input);
+  const call = startUpsertCall(this, options);
+  const prepared = await prepareUpsert(call, input);
   const maxRetries = findMaxRetries(this, options);
   for (let attempts = 1; ; attempts += 1) {
     try {
-      return { ...(await sendUpsert(prepared, options)), attempts };
+      return { ...(await sendUpsert(prepared, call.update, options)), attempts };
     } catch (error) {
       if (!isLostRace(prepared.target, error, attempts) || attempts > maxRetries) throw error;
       await waitBeforeRetry(attempts - 1);

@@ -1,6 +1,7 @@
 /** Sends rows as one bulkWrite, and reads from its answer what became of each. */
 import type { ClientSession } from 'mongoose';
 import type { AnyModel } from '../options';
+import { isInTransaction } from '../session';
 import type { PreparedUpsert } from './prepare-upsert';
 import { convertUpsertError, sendFindAndModify } from './upsert-query';
 import type { SentUpdate } from './upsert-write';
@@ -70,7 +71,7 @@ async function sendAlone(batch: Batch, row: ReadyRow): Promise<void> {
   } catch (error) {
     // What is missing in the input ends no transaction; what the server refuses does.
     const isLack = error === prepared.lack?.error;
-    if (!isLack && (isOfAll(error) || session?.inTransaction())) throw error;
+    if (!isLack && (isOfAll(error) || isInTransaction(session))) throw error;
     row.outcome = { error: error as Error };
   }
 }
@@ -78,7 +79,7 @@ async function sendAlone(batch: Batch, row: ReadyRow): Promise<void> {
 /** As Mongoose's own writes have them; a transaction has a write concern of its own. */
 function commonOptions({ model, session }: Batch): object {
   const { writeConcern } = model.schema.options;
-  const isConcerned = writeConcern !== undefined && !session?.inTransaction();
+  const isConcerned = writeConcern !== undefined && !isInTransaction(session);
   return { ...(session && { session }), ...(isConcerned && { writeConcern }) };
 }
 
@@ -129,7 +130,7 @@ async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): P
       update,
     });
     // There it is the end of all rows.
-    if (session?.inTransaction()) throw error;
+    if (isInTransaction(session)) throw error;
     row.outcome = { error };
   }
   const end = ordered && writeErrors[0] ? writeErrors[0].index : rows.length;

@@ -1,6 +1,7 @@
 import type { ClientSession, Document, Types } from 'mongoose';
 import { checkRules, CONFLICT_TARGET_RULE, isTextList, show, type Rules } from '../options';
 import type { PathOf } from '../document-of';
+import { isSession } from '../session';
 import type { Operators } from './upsert-update';
 
 /** What may be written where `T` is read: Mongoose casts texts to ids and dates. */
@@ -121,9 +122,6 @@ export interface SaveOrUpsertManyOptions<Raw = AnyRaw> extends UpsertOptions<Raw
 const isOneOf = (values: unknown[]) => (value: unknown) => values.includes(value);
 const isIntegerFrom = (from: number, to: number) => (value: unknown) =>
   Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
-const isSession = (value: unknown) =>
-  value === null ||
-  typeof (value as Partial<ClientSession> | undefined)?.inTransaction === 'function';
 const isBoolean = isOneOf([true, false]);
 
 const COMMON_RULES: Rules = {

@@ -3,7 +3,7 @@ import type { Collection, Query } from 'mongoose';
 import { convertError } from '../error/to-validation-error';
 import type { AnyModel } from '../options';
 import type { PreparedUpsert } from './prepare-upsert';
-import { findUpdateRule, type SaveOrUpsertOptions, type UpdateRule } from './upsert-options';
+import type { SaveOrUpsertOptions, UpdateRule } from './upsert-options';
 import { toSentUpdate, type SentUpdate } from './upsert-write';
 
 /** What Mongoose's query needs of a collection here. */
@@ -20,7 +20,8 @@ interface QueryWithCollection {
  */
 export async function sendUpsert(
   prepared: PreparedUpsert,
-  { session, lean, update }: SaveOrUpsertOptions,
+  update: UpdateRule,
+  { session, lean }: SaveOrUpsertOptions,
 ): Promise<{ doc: unknown; created: boolean }> {
   const { model, key, target } = prepared;
   // An app may have told Mongoose to distrust operators in filters (sanitizeFilter).
@@ -28,8 +29,7 @@ export async function sendUpsert(
   for (const [path, equality] of Object.entries(key)) {
     trusted[path] = model.base.trusted({ ...(equality as object) });
   }
-  const rule = findUpdateRule(update);
-  const operators = rule?.kind === 'operators' ? rule.operators : undefined;
+  const operators = update.kind === 'operators' ? update.operators : undefined;
   const query = model.findOneAndUpdate(trusted, operators ?? { $set: {} }, {
     upsert: true,
     returnDocument: 'after',
