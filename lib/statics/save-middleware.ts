@@ -6,6 +6,8 @@ export interface SavableDocument {
   constructor: AnyModel;
   $__: { saveOptions?: object };
   $isNew: boolean;
+  /** The values themselves, without getters. */
+  _doc: Record<string, unknown>;
   toBSON(): Record<string, unknown>;
   directModifiedPaths(): string[];
   isModified(path: string): boolean;

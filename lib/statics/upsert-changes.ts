@@ -8,6 +8,7 @@ import {
   outermost,
   toWritablePath,
   valueAt,
+  type Fields,
   type UpsertSource,
 } from './upsert-update';
 
@@ -34,9 +35,23 @@ export function takeSnapshot({ base }: AnyModel, document: SavableDocument): Sna
 
 /** The given paths alone: of a document that nothing changed. */
 export function toChanges(document: SavableDocument, given: string[]): Changes {
-  const after = document.toBSON();
+  const after = toSent(document);
   const paths = outermost(given.map((path) => toWritablePath(after, path)));
   return { document: after, paths, additions: new Map() };
+}
+
+/**
+ * What `toBSON()` gives, for which a flat document needs no more than a copy: most of what an upsert
+ * costs besides Mongoose's document itself would be spent on its options.
+ */
+function toSent(document: SavableDocument): Fields {
+  const { _doc } = document;
+  return Object.values(_doc).every(isSentAsItIs) ? { ..._doc } : document.toBSON();
+}
+
+function isSentAsItIs(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value !== undefined;
+  return value instanceof Date || ('_bsontype' in value && value._bsontype === 'ObjectId');
 }
 
 /** The given paths, and those that hold another value than `before`. */
