@@ -8,6 +8,7 @@ import type { CheckUniqueOptions } from './statics/check-unique-options';
 import type { SaveOrUpsertResult } from './statics/save-or-upsert';
 import type { SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
 import type {
+  LeanOption,
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
@@ -25,6 +26,15 @@ type VirtualsOf<M, D = HydratedDocumentOf<M>> = {
 };
 
 type PlainDocumentOf<M> = Require_id<RawDocumentOf<M>>;
+
+/** The document that saveOrUpsert resolves to: hydrated, or plain with the virtuals that `lean` asks for. */
+export type SavedDocumentOf<M, Lean> = Lean extends true
+  ? PlainDocumentOf<M>
+  : Lean extends { virtuals: true }
+    ? PlainDocumentOf<M> & VirtualsOf<M>
+    : Lean extends object
+      ? PlainDocumentOf<M> & Partial<VirtualsOf<M>>
+      : HydratedDocumentOf<M>;
 
 /** The statics that the plugin adds to a model. */
 export interface UniqueGuardStatics {
@@ -55,31 +65,11 @@ export interface UniqueGuardStatics {
    * const { doc, created } = await User.saveOrUpsert({ email, name });
    * response.status(created ? 201 : 200).json(doc);
    */
-  saveOrUpsert<M extends AnyModel>(
+  saveOrUpsert<M extends AnyModel, Lean extends LeanOption = false>(
     this: M,
     input: SaveInput<RawDocumentOf<M>>,
-    options: SaveOrUpsertOptions<RawDocumentOf<M>> & { lean: true },
-  ): Promise<SaveOrUpsertResult<PlainDocumentOf<M>>>;
-  saveOrUpsert<M extends AnyModel>(
-    this: M,
-    input: SaveInput<RawDocumentOf<M>>,
-    options: SaveOrUpsertOptions<RawDocumentOf<M>> & { lean: { virtuals: true } },
-  ): Promise<SaveOrUpsertResult<PlainDocumentOf<M> & VirtualsOf<M>>>;
-  saveOrUpsert<M extends AnyModel>(
-    this: M,
-    input: SaveInput<RawDocumentOf<M>>,
-    options: SaveOrUpsertOptions<RawDocumentOf<M>> & { lean: { virtuals?: boolean | string[] } },
-  ): Promise<SaveOrUpsertResult<PlainDocumentOf<M> & Partial<VirtualsOf<M>>>>;
-  saveOrUpsert<M extends AnyModel>(
-    this: M,
-    input: SaveInput<RawDocumentOf<M>>,
-    options?: SaveOrUpsertOptions<RawDocumentOf<M>> & { lean?: false },
-  ): Promise<SaveOrUpsertResult<HydratedDocumentOf<M>>>;
-  saveOrUpsert<M extends AnyModel>(
-    this: M,
-    input: SaveInput<RawDocumentOf<M>>,
-    options: SaveOrUpsertOptions<RawDocumentOf<M>>,
-  ): Promise<SaveOrUpsertResult<HydratedDocumentOf<M> | PlainDocumentOf<M>>>;
+    options?: SaveOrUpsertOptions<RawDocumentOf<M>, Lean>,
+  ): Promise<SaveOrUpsertResult<SavedDocumentOf<M, Lean>>>;
 
   /**
    * The same for many inputs: each batch is one bulkWrite, and one query more for the `_id`s of

@@ -5,12 +5,13 @@ export { toValidationError } from './error/to-validation-error';
 export { explainIndexBuildError } from './error/index-build-error';
 export { formatAudit } from './audit/format-audit';
 
-export type { UniqueGuardMethods, UniqueGuardStatics } from './augment';
+export type { SavedDocumentOf, UniqueGuardMethods, UniqueGuardStatics } from './augment';
 export type { HydratedDocumentOf, PathOf, RawDocumentOf } from './document-of';
 export type { SaveOrUpsertResult } from './statics/save-or-upsert';
 export type { SaveOrUpsertManyEntry, SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
 export type {
   ConflictTargetOf,
+  LeanOption,
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,

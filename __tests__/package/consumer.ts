@@ -27,9 +27,11 @@ import type {
   IndexDifference,
   IndexSpec,
   IndexStatus,
+  LeanOption,
   MessageContext,
   PathOf,
   RawDocumentOf,
+  SavedDocumentOf,
   SaveInput,
   SaveOrUpsertManyEntry,
   SaveOrUpsertManyOptions,
@@ -112,10 +114,12 @@ async function run(): Promise<unknown[]> {
     describe(toValidationError(error, anyModel)),
   );
 
-  // The overloads of saveOrUpsert: hydrated, lean, and where the type tells neither.
+  // What saveOrUpsert resolves to: hydrated, lean, and where the type tells neither.
   const input: SaveInput<RawUser> = { email: 'a', name: 'B' };
   const hydrated: SaveOrUpsertResult<User> = await User.saveOrUpsert(input);
-  const lean = await User.saveOrUpsert({ email: 'b' }, { lean: true });
+  const isLean: LeanOption & true = true;
+  const lean = await User.saveOrUpsert({ email: 'b' }, { lean: isLean });
+  const plain: SavedDocumentOf<typeof User, true> = lean.doc;
   // @ts-expect-error -- a plain object has no methods
   const methodOfLean: unknown = lean.doc.save;
   const $inc: UpdateOperators = { $inc: { logins: 1 } };
@@ -160,7 +164,7 @@ async function run(): Promise<unknown[]> {
     refused,
     byDriver,
     [hydrated.created, hydrated.doc.name, hydrated.doc instanceof User, hydrated.attempts],
-    [lean.created, lean.doc.email, typeof methodOfLean],
+    [lean.created, plain.email, typeof methodOfLean],
     [counted.created, counted.doc.logins],
     [many.created, many.skipped, many.failed, entries[2]?.error?.name],
     [taken?.errors['email']?.kind, await methods.checkUnique({}).then((one) => one?.code)],

@@ -154,6 +154,14 @@ export async function lean() {
   withAll.doc.greet();
   const withSome = await User.saveOrUpsert({ email: 'a@x' }, { lean: { virtuals: ['label'] } });
   is<string | undefined>()(withSome.doc.label);
+  const not = await User.saveOrUpsert({ email: 'a@x' }, { lean: false });
+  is<string>()(not.doc.greet());
+  const maybe = await User.saveOrUpsert({ email: 'a@x' }, { lean: JSON.parse('true') as boolean });
+  is<string>()(maybe.doc.email);
+  // @ts-expect-error either of them may have come
+  maybe.doc.greet();
+  // @ts-expect-error no such option
+  await User.saveOrUpsert({ email: 'a@x' }, { lean: { getters: true } });
 }
 
 export async function many() {

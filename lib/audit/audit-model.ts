@@ -16,6 +16,7 @@ import { findBlocking, type Blocking } from './find-blocking';
 export interface UniqueIndexAudit {
   /** The model's name. */
   model: string;
+  /** The name of its collection. */
   collection: string;
   /** Is every declared unique index there, as it is declared? */
   ok: boolean;
@@ -27,6 +28,7 @@ export interface UniqueIndexAudit {
 
 /** A declared index, with what Mongoose adds to it when it is built. */
 export interface AuditedIndex extends IndexSpec {
+  /** How the database's index compares with it. */
   status: IndexStatus;
   /** In what the database's index is not the declared one. */
   differences?: IndexDifference[];
@@ -38,7 +40,9 @@ export interface AuditedIndex extends IndexSpec {
 
 /** A collection scan that begins. */
 export interface AuditStep {
+  /** The model's name. */
   model: string;
+  /** The name of the collection that is read. */
   collection: string;
   /** The name of the index whose blocking documents are looked for. */
   index: string;

@@ -12,10 +12,13 @@ import { isTextPattern, type IndexSpec } from './declared-index';
  */
 export type IndexStatus = 'ok' | 'missing' | 'not unique' | 'different' | 'building';
 
-/** Undefined where one side has no such option. */
+/** One thing that the schema and the database say differently of an index. */
 export interface IndexDifference {
+  /** What it is that differs. */
   option: 'name' | 'keyPattern' | 'sparse' | 'partialFilterExpression' | 'collation';
+  /** What the schema says; undefined where it has no such option. */
   declared: unknown;
+  /** What the database has; undefined where it has no such option. */
   actual: unknown;
 }
 

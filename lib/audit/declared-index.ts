@@ -6,10 +6,15 @@ import { defaultName, isUnique, schemasOf } from '../schema/unique-index';
 
 /** What tells one index from another on the server. */
 export interface IndexSpec {
+  /** As the schema gives it, else as the driver makes it of the key pattern: `email_1`. */
   name: string;
+  /** Its paths in order, with 1, -1 or the kind of the index. */
   keyPattern: Record<string, unknown>;
+  /** Left out where it is not sparse. */
   sparse?: true;
+  /** Which documents it holds; left out where it holds all. */
   partialFilterExpression?: Record<string, unknown>;
+  /** What texts it takes for one; left out where it compares them by bytes. */
   collation?: Record<string, unknown>;
 }
 

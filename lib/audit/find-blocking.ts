@@ -24,6 +24,7 @@ export interface Blocking {
   unindexable?: number;
 }
 
+/** One key that stands in several documents. */
 export interface BlockingGroup {
   /** By path; null also stands for a path that is missing. A value that is hidden is left out. */
   key: Record<string, unknown>;

@@ -116,6 +116,7 @@ export function addHidden<T extends object>(target: T, properties: object): T {
 
 /** The same of a model's write, its paths known to the compiler. */
 export type UniqueValidationErrorOf<M> = Omit<UniqueValidationError, 'errors'> & {
+  /** One for each path of the violated index, by path. */
   errors: { [Path in PathOf<RawDocumentOf<M>>]?: UniqueValidatorError };
 };
 

@@ -15,9 +15,11 @@ export type SaveOrUpsertManyEntry<Id = unknown> =
       created: boolean;
       /** Undefined where another client deleted the document at once, or changed its key. */
       _id: Id;
+      /** Of an input that failed alone. */
       error?: undefined;
     }
   | {
+      /** Its place in the inputs. */
       index: number;
       /** A ValidationError: invalid input, or another unique index. Else what a single call rejects with. */
       error: Error;
@@ -27,11 +29,13 @@ export type SaveOrUpsertManyEntry<Id = unknown> =
 export interface SaveOrUpsertManyResult<Id = unknown> {
   /** One for each input, in order. */
   results: SaveOrUpsertManyEntry<Id>[];
+  /** Documents that were not there before. */
   created: number;
   /** Documents that were there and were written, with the values they had or with others. */
   updated: number;
   /** Documents that were there and were left alone: `onConflict: 'skip'`. */
   skipped: number;
+  /** Inputs that were not written; their entries have the error. */
   failed: number;
 }
 

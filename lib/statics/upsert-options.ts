@@ -25,6 +25,7 @@ type Castable<T> = T extends Types.ObjectId
 
 /** The input of saveOrUpsert: any of the schema's paths. */
 export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
+  /** Of a new document; one that is there keeps its own. */
   _id?: unknown;
 };
 
@@ -97,13 +98,19 @@ export interface UpsertOptions<Raw = AnyRaw> {
   session?: ClientSession | null;
 }
 
+/** Mongoose's own option: with which virtuals, where it is an object. */
+export type LeanOption = boolean | { virtuals?: boolean | string[] };
+
 /** Options of `Model.saveOrUpsert(input, options)`. */
-export interface SaveOrUpsertOptions<Raw = AnyRaw> extends UpsertOptions<Raw> {
+export interface SaveOrUpsertOptions<
+  Raw = AnyRaw,
+  Lean extends LeanOption = LeanOption,
+> extends UpsertOptions<Raw> {
   /**
    * A plain object instead of a hydrated document; with `{ virtuals: true }` it has the virtuals that
    * mongoose-lean-virtuals adds, where the schema has that plugin. Default: `false`.
    */
-  lean?: boolean | { virtuals?: boolean | string[] };
+  lean?: Lean;
 }
 
 /** Options of `Model.saveOrUpsertMany(inputs, options)`. */
