@@ -31,8 +31,9 @@ const terser = {
   name: 'terser',
   renderChunk: async (code) => {
     const { code: minified } = await minify(code, {
-      compress: { sequences: false },
-      mangle: { keep_fnames: true, keep_classnames: true },
+      ecma: 2022,
+      compress: { sequences: false, passes: 2 },
+      mangle: { keep_fnames: true, keep_classnames: true, toplevel: true },
       // A line for each statement, so that a stack trace's line says something.
       format: { beautify: true, indent_level: 0 },
     });
