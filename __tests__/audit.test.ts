@@ -632,7 +632,7 @@ describe('what the caller gives', () => {
   it.each([
     [null, /options is null; it must be an object/],
     [5, /options is 5; it must be an object/],
-    [{ samples: 5 }, /there is no option "samples"; allowed are sample, onProgress/],
+    [{ samples: 5 }, /options has no "samples"; allowed are sample, onProgress/],
     [{ sample: -1 }, /sample is -1; it must be a whole number from 0 to 1000/],
     [{ sample: 1001 }, /sample is 1001/],
     [{ sample: 1.5 }, /sample is 1.5/],

@@ -307,7 +307,7 @@ describe('a wrong argument', () => {
     ['a@x', {}, /the input is "a@x"/],
     [['a@x'], {}, /the input is \["a@x"\]/],
     [{}, null as never, /options is null; it must be an object/],
-    [{}, { path: 'email' }, /there is no option "path"; allowed are exclude, paths, session/],
+    [{}, { path: 'email' }, /options has no "path"; allowed are exclude, paths, session/],
     [{}, { exclude: null }, /exclude is null; it must be an _id or a document, or be left out/],
     [
       {},
@@ -323,7 +323,11 @@ describe('a wrong argument', () => {
       /no unique index of Model\d+ is on "emial"; there are some on _id, email/,
     ],
     [{}, { paths: 'name' }, /no unique index of Model\d+ is on "name"/],
-    [{}, { session: {} }, /session is \{\}; it must be what mongoose.startSession\(\) gives/],
+    [
+      {},
+      { session: {} },
+      /session is \{\}; it must be what mongoose.startSession\(\) gives, or null/,
+    ],
   ])('%j, %j is a TypeError', async (input, options, message) => {
     const error = await rejection(check(input as Doc, options));
     expect(error).toBeInstanceOf(TypeError);
@@ -387,7 +391,7 @@ describe('document.checkUnique', () => {
     expect(await rejection(subdocument.checkUnique())).toBeInstanceOf(TypeError);
     expect(await rejection(document.checkUnique({ exclude: 1 } as never))).toHaveProperty(
       'message',
-      'checkUnique: there is no option "exclude"; allowed are session.',
+      'checkUnique: options has no "exclude"; allowed are session.',
     );
     expect(await rejection(document.checkUnique())).toHaveProperty('errors.n.name', 'CastError');
     const stored = await model.create({ inner: { key: 'k' }, n: 1 });

@@ -125,13 +125,31 @@ const isMessage = (value: unknown): boolean => isText(value) || typeof value ===
 const isObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** For each option a check, and what is allowed, in words. */
-export type Rules = Record<string, [check: (value: unknown) => boolean, allowed: string]>;
+/** A check of one option, and what is allowed, in words. */
+export type Rule = [check: (value: unknown) => boolean, allowed: string];
 
-export const CONFLICT_TARGET_RULE: Rules[string] = [
-  (value) => isText(value) || (isTextList(value) && (value as unknown[]).length > 0),
+/** For each option its rule. */
+export type Rules = Record<string, Rule>;
+
+const isPaths = (value: unknown): boolean =>
+  isText(value) || (isTextList(value) && (value as unknown[]).length > 0);
+
+export const PATHS_RULE: Rule = [isPaths, 'a path or a list of paths'];
+
+export const CONFLICT_TARGET_RULE: Rule = [
+  isPaths,
   'a path, a list of paths or the name of a unique index',
 ];
+
+export const BOOLEAN_RULE: Rule = [(value) => typeof value === 'boolean', 'true or false'];
+
+export const FUNCTION_RULE: Rule = [(value) => typeof value === 'function', 'a function'];
+
+export function integerRule(from: number, to: number): Rule {
+  const isInside = (value: unknown): boolean =>
+    Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
+  return [isInside, `a whole number from ${from} to ${to}`];
+}
 
 const INDEX_RULES: Rules = {
   message: [isMessage, 'a text or a function that returns one'],
@@ -145,10 +163,10 @@ const RULES: Rules = {
   kind: [isText, 'a text'],
   indexes: [isObject, 'an object by index name, such as { email_1: { message: "Taken" } }'],
   hideValues: [(value) => value === true || isTextList(value), 'true or a list of paths'],
-  onUnexplained: [(value) => typeof value === 'function', 'a function'],
+  onUnexplained: FUNCTION_RULE,
   conflictTarget: CONFLICT_TARGET_RULE,
-  collectAll: [(value) => typeof value === 'boolean', 'true or false'],
-  deduplicate: [(value) => typeof value === 'boolean', 'true or false'],
+  collectAll: BOOLEAN_RULE,
+  deduplicate: BOOLEAN_RULE,
 };
 
 /** Throws a TypeError that names the option, what was given and what is allowed. */

@@ -1,6 +1,6 @@
 /** The session that a Mongoose operation runs in. */
 import type { ClientSession } from 'mongoose';
-import type { AnyModel } from './options';
+import type { AnyModel, Rule } from './options';
 
 /** What is given, else that of `connection.transaction()` where Mongoose passes it on by itself. */
 export function findSession(
@@ -17,10 +17,9 @@ export function isInTransaction(session: ClientSession | null | undefined): bool
   return session?.inTransaction() ?? false;
 }
 
-/** What an option `session` may be, null included. By structure: the driver may be another copy. */
-export function isSession(value: unknown): boolean {
-  return (
-    value === null ||
-    typeof (value as Partial<ClientSession> | undefined)?.inTransaction === 'function'
-  );
-}
+/** By structure: the driver may be another copy. */
+export const SESSION_RULE: Rule = [
+  (value) =>
+    value === null || typeof (value as Partial<ClientSession>).inTransaction === 'function',
+  'what mongoose.startSession() gives, or null',
+];

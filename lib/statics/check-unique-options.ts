@@ -1,7 +1,7 @@
 import type { ClientSession } from 'mongoose';
-import { show, type AnyModel } from '../options';
+import { checkRules, PATHS_RULE, show, type AnyModel, type Rules } from '../options';
 import { findUniqueIndexes } from '../schema/unique-index';
-import { isSession } from '../session';
+import { SESSION_RULE } from '../session';
 import { isRelated } from '../violation/known-document';
 
 /** Options of `Model.checkUnique(input, options)`. */
@@ -20,7 +20,13 @@ export interface CheckUniqueOptions {
   session?: ClientSession | null;
 }
 
-const OPTIONS = ['exclude', 'paths', 'session'];
+const DOCUMENT_RULES: Rules = { session: SESSION_RULE };
+
+const RULES: Rules = {
+  exclude: [(value) => value !== null, 'an _id or a document, or be left out'],
+  paths: PATHS_RULE,
+  ...DOCUMENT_RULES,
+};
 
 /** Throws a TypeError that says what was given and what to write instead; nothing was sent. */
 export function checkCheckArguments(model: AnyModel, input: unknown, options: unknown): void {
@@ -32,44 +38,19 @@ export function checkCheckArguments(model: AnyModel, input: unknown, options: un
         '{ email }. For a document there is document.checkUnique().',
     );
   }
-  checkCheckOptions(options, OPTIONS);
-  const { exclude, paths } = options as CheckUniqueOptions;
-  if (exclude === null) {
-    throw new TypeError(
-      'checkUnique: exclude is null; it must be an _id or a document, or be left out.',
-    );
-  }
-  if (paths !== undefined) checkPaths(model, paths);
+  checkRules('checkUnique: options', options, RULES);
+  const { paths = [] } = options as CheckUniqueOptions;
+  checkPaths(model, typeof paths === 'string' ? [paths] : paths);
 }
 
-/** The options alone, of which `document.checkUnique()` has fewer. */
-export function checkCheckOptions(options: unknown, allowed: string[]): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(`checkUnique: options is ${show(options)}; it must be an object.`);
-  }
-  const unknown = Object.keys(options).find((name) => !allowed.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(
-      `checkUnique: there is no option ${show(unknown)}; allowed are ${allowed.join(', ')}.`,
-    );
-  }
-  const { session } = options as CheckUniqueOptions;
-  if (session !== undefined && !isSession(session)) {
-    throw new TypeError(
-      `checkUnique: session is ${show(session)}; it must be what mongoose.startSession() gives.`,
-    );
-  }
+/** The same for `document.checkUnique()`, whose input is the document. */
+export function checkDocumentOptions(options: unknown): void {
+  checkRules('checkUnique: options', options, DOCUMENT_RULES);
 }
 
-function checkPaths(model: AnyModel, paths: unknown): void {
-  const list: unknown[] = Array.isArray(paths) ? paths : [paths];
-  if (list.length === 0 || !list.every((path) => typeof path === 'string' && path !== '')) {
-    throw new TypeError(
-      `checkUnique: paths is ${show(paths)}; it must be a path or a list of paths.`,
-    );
-  }
+function checkPaths(model: AnyModel, paths: readonly string[]): void {
   const indexed = findUniqueIndexes(model).flatMap(({ keyPattern }) => Object.keys(keyPattern));
-  const other = list.find((path) => !indexed.some((one) => isRelated(one, path as string)));
+  const other = paths.find((path) => !indexed.some((one) => isRelated(one, path)));
   if (other !== undefined) {
     throw new TypeError(
       `checkUnique: no unique index of ${model.modelName} is on ${show(other)}; there are some on ` +

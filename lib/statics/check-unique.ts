@@ -12,7 +12,7 @@ import { normaliserFor, toKnownWrite } from '../violation/known-write';
 import { refuseOperators, refuseUncast } from './check-unique-input';
 import {
   checkCheckArguments,
-  checkCheckOptions,
+  checkDocumentOptions,
   type CheckUniqueOptions,
 } from './check-unique-options';
 import type { SavableDocument } from './save-middleware';
@@ -53,7 +53,7 @@ export async function checkUniqueDocument(
   this: unknown,
   options: Pick<CheckUniqueOptions, 'session'> = {},
 ): Promise<UniqueValidationError | null> {
-  checkCheckOptions(options, ['session']);
+  checkDocumentOptions(options);
   const document = this as AnyDocument & { $isSubdocument?: boolean };
   if (document.$isSubdocument) {
     throw new TypeError(

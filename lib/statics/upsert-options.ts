@@ -1,7 +1,16 @@
 import type { ClientSession, Document, Types } from 'mongoose';
-import { checkRules, CONFLICT_TARGET_RULE, isTextList, show, type Rules } from '../options';
+import {
+  BOOLEAN_RULE,
+  checkRules,
+  CONFLICT_TARGET_RULE,
+  FUNCTION_RULE,
+  integerRule,
+  isTextList,
+  show,
+  type Rules,
+} from '../options';
 import type { PathOf } from '../document-of';
-import { isSession } from '../session';
+import { SESSION_RULE } from '../session';
 import type { Operators } from './upsert-update';
 
 /** What may be written where `T` is read: Mongoose casts texts to ids and dates. */
@@ -127,9 +136,6 @@ export interface SaveOrUpsertManyOptions<Raw = AnyRaw> extends UpsertOptions<Raw
 }
 
 const isOneOf = (values: unknown[]) => (value: unknown) => values.includes(value);
-const isIntegerFrom = (from: number, to: number) => (value: unknown) =>
-  Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
-const isBoolean = isOneOf([true, false]);
 
 const COMMON_RULES: Rules = {
   conflictTarget: CONFLICT_TARGET_RULE,
@@ -138,10 +144,10 @@ const COMMON_RULES: Rules = {
     (value) => findUpdateRule(value) !== undefined,
     'a list of paths, { except: [paths] }, or an update of operators such as { $inc: { logins: 1 } }',
   ],
-  validateModifiedOnly: [isBoolean, 'true or false'],
+  validateModifiedOnly: BOOLEAN_RULE,
   saveMiddleware: [isOneOf(['run', 'skip']), '"run" or "skip"'],
-  maxRetries: [isIntegerFrom(0, 100), 'a whole number from 0 to 100'],
-  session: [isSession, 'what mongoose.startSession() gives, or null'],
+  maxRetries: integerRule(0, 100),
+  session: SESSION_RULE,
 };
 
 const RULES: Rules = {
@@ -151,9 +157,9 @@ const RULES: Rules = {
 
 const MANY_RULES: Rules = {
   ...COMMON_RULES,
-  ordered: [isBoolean, 'true or false'],
-  batchSize: [isIntegerFrom(1, 100_000), 'a whole number from 1 to 100000'],
-  onProgress: [(value) => typeof value === 'function', 'a function'],
+  ordered: BOOLEAN_RULE,
+  batchSize: integerRule(1, 100_000),
+  onProgress: FUNCTION_RULE,
 };
 
 /** Throws a TypeError that says what was given and what to write instead; nothing was sent. */
