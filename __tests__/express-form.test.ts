@@ -7,13 +7,13 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
-import { Schema, type mongo } from 'mongoose';
+import { Mongoose, Schema, type mongo } from 'mongoose';
 import { uniqueGuard } from 'mongoose-unique-guard';
 import request, { type Response } from 'supertest';
 import { createApp } from '../examples/express-form/app';
 import { createModels } from '../examples/express-form/models';
 import { createServices } from '../examples/express-form/services';
-import { testUri, useDatabase } from './support/database';
+import { testUri, useDatabase, withMongoose } from './support/database';
 
 const { connection } = useDatabase();
 const models = createModels(connection);
@@ -756,5 +756,22 @@ describe('the command', () => {
     other.close();
     expect(said[0]).toContain('The port is taken');
     expect(code).toBe(1);
+  });
+
+  it('says which index could not be built where duplicates are stored, and ends', async () => {
+    const uri = testUri();
+    await withMongoose(new Mongoose(), async (other) => {
+      const stored = other.connection.useDb(new URL(uri).pathname.slice(1));
+      await stored.collection('users').insertMany([{ email: 'a@x' }, { email: 'a@x' }]);
+      const child = run({ PORT: '0', MONGODB_URI: uri });
+      const [[code], said] = await Promise.all([
+        once(child, 'exit'),
+        once(createInterface(child.stderr), 'line'),
+      ]);
+      await stored.dropDatabase();
+      expect(said[0]).toContain('The unique index email_1 of User could not be built');
+      expect(said[0]).toContain('User.auditUniqueIndexes() lists the documents');
+      expect(code).toBe(1);
+    });
   });
 });

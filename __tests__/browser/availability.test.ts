@@ -144,7 +144,14 @@ it('takes back what the server said of an input, once it holds what is free', as
   await page.clock.runFor(400);
   await hint(page, 'email', 'This is still free');
   expect(await told()).toEqual([['', false], ['', false], refused[2]]);
-  expect(await page.locator('.field .message').allTextContents()).toEqual([
+  const messages = page.locator('.field .message, .summary a');
+  expect(await messages.allTextContents()).toEqual([
+    'This user name is taken',
     'This user name is taken',
   ]);
+  await fill(page, { username: 'new' });
+  await page.clock.runFor(400);
+  await hint(page, 'username', 'This is still free');
+  expect(await messages.count()).toBe(0);
+  expect(await page.getByRole('alert').count()).toBe(0);
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import mongoose from 'mongoose';
+import { explainIndexBuildError, type AnyModel } from 'mongoose-unique-guard';
 import type * as EmbeddedMongoDB from '../embedded-mongodb';
 import { createApp } from './app';
 import { createModels } from './models';
@@ -37,7 +38,7 @@ async function start(stop: AbortSignal): Promise<void> {
   await mongoose.connect(uri, { serverSelectionTimeoutMS: 10_000 });
   const models = createModels(mongoose.connection);
   // Until its unique index is there, a collection takes duplicates.
-  await Promise.all(Object.values(models).map((model) => model.init()));
+  await Promise.all(Object.values(models).map(buildIndexes));
   stop.throwIfAborted();
 
   const server = createServer(createApp(createServices(models)));
@@ -46,6 +47,16 @@ async function start(stop: AbortSignal): Promise<void> {
   closers.push(() => closeServer(server));
   const { port } = server.address() as AddressInfo;
   console.log(`Sign-up form: http://localhost:${port}/signup`);
+}
+
+/** Where duplicates are stored already, the server's E11000 would name no document that is to blame. */
+async function buildIndexes(model: AnyModel): Promise<void> {
+  try {
+    await model.init();
+  } catch (error) {
+    const reason = explainIndexBuildError(error, model);
+    throw reason === undefined ? error : new Error(reason, { cause: error });
+  }
 }
 
 async function startMongoDB(): Promise<string> {

@@ -36,6 +36,9 @@ for (const output of document.querySelectorAll('output.availability')) {
   /** What the server said of the text that was sent before would contradict what is said of this one. */
   function dropRefusal() {
     document.getElementById(`${output.htmlFor.value}-error`)?.remove();
+    document.querySelector(`.summary a[href="#${output.htmlFor.value}"]`)?.closest('li').remove();
+    // A heading over no problem would be one more.
+    document.querySelector('.summary:not(:has(li))')?.remove();
     input.removeAttribute('aria-describedby');
     input.removeAttribute('aria-invalid');
   }
