@@ -9,9 +9,9 @@ const compile = modelFactory(mongoose);
 
 const userSchema = () =>
   new Schema({
+    n: { type: Number, default: 0 },
     email: { type: String, unique: true },
     username: { type: String, unique: true, sparse: true },
-    n: { type: Number, default: 0 },
     name: String,
   });
 
