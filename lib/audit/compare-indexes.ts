@@ -1,7 +1,8 @@
 /** Compares an index that a schema declares with what the collection has. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import type { CollectionIndexes, DatabaseIndex } from './database-index';
-import { isTextPattern, type IndexSpec } from './declared-index';
+import { isTextPattern } from '../schema/unique-index';
+import type { IndexSpec } from './declared-index';
 
 /**
  * - `ok`: it is there as declared.

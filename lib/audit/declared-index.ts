@@ -1,8 +1,7 @@
 /** The unique indexes that Mongoose builds for a model, as it sends them to the server. */
 import { isDeepStrictEqual } from 'node:util';
-import type { IndexDefinition, IndexOptions } from 'mongoose';
 import type { AnyModel, AnySchema } from '../options';
-import { defaultName, isUnique, schemasOf } from '../schema/unique-index';
+import { readUniqueIndex, schemasOf, type UniqueIndex } from '../schema/unique-index';
 
 /** What tells one index from another on the server. */
 export interface IndexSpec {
@@ -33,52 +32,20 @@ export function findDeclaredIndexes(model: AnyModel): IndexSpec[] {
       // A discriminator repeats its base's; Mongoose builds those once, for the base.
       const isRepeated =
         schema !== baseSchema && ofBase.some((one) => isDeepStrictEqual(one, index));
-      const spec = isRepeated ? undefined : toSpec(schema, index);
+      const unique = isRepeated ? undefined : readUniqueIndex(schema, index);
+      const spec = unique && toSpec(unique);
       if (spec && !specs.some((one) => isDeepStrictEqual(one, spec))) specs.push(spec);
     }
   }
   return specs;
 }
 
-/** What schema.indexes() says, with what Mongoose adds when it builds the index. */
-function toSpec(
-  schema: AnySchema,
-  [definition, options]: [IndexDefinition, IndexOptions],
-): IndexSpec | undefined {
-  const keyPattern = definition as Record<string, unknown>;
-  if (!isUnique(options) || Object.keys(keyPattern).join() === '_id') return undefined;
-  const partialFilterExpression = toPartialFilter(schema, options);
-  const collation = options.collation ?? findSchemaCollation(schema, keyPattern);
+function toSpec({ name, keyPattern, sparse, builtFilter, collation }: UniqueIndex): IndexSpec {
   return {
-    name: options.name ?? defaultName(keyPattern),
+    name,
     keyPattern: { ...keyPattern },
-    ...(options.sparse && { sparse: true }),
-    ...(partialFilterExpression && { partialFilterExpression }),
+    ...(sparse && { sparse }),
+    ...(builtFilter && { partialFilterExpression: builtFilter }),
     ...(collation && { collation: { ...collation } }),
   };
-}
-
-/** A discriminator's index is for its own documents, unless it says something of `sparse`. */
-function toPartialFilter(
-  schema: AnySchema,
-  options: IndexOptions,
-): Record<string, unknown> | undefined {
-  const { discriminatorMapping } = schema as {
-    discriminatorMapping?: { key: string; value?: unknown };
-  };
-  const given = options.partialFilterExpression as Record<string, unknown> | undefined;
-  if (!discriminatorMapping?.value || 'sparse' in options) return given && { ...given };
-  return { ...given, [discriminatorMapping.key]: discriminatorMapping.value };
-}
-
-function findSchemaCollation(
-  schema: AnySchema,
-  keyPattern: Record<string, unknown>,
-): object | undefined {
-  return isTextPattern(keyPattern) ? undefined : schema.get('collation');
-}
-
-/** Text indexes know no collation. */
-export function isTextPattern(keyPattern: Record<string, unknown>): boolean {
-  return Object.values(keyPattern).includes('text');
 }

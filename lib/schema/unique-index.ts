@@ -1,5 +1,5 @@
 /** The unique indexes that a model's schema declares, its discriminators' included. */
-import type { mongo } from 'mongoose';
+import type { IndexDefinition, IndexOptions, mongo } from 'mongoose';
 import type { AnyModel, AnySchema } from '../options';
 
 export interface UniqueIndex {
@@ -7,9 +7,9 @@ export interface UniqueIndex {
   keyPattern: Record<string, unknown>;
   collation?: mongo.CollationOptions;
   partialFilterExpression?: Record<string, unknown>;
-  sparse?: boolean;
-  /** What Mongoose adds to the partial filter when it builds an index of a discriminator. */
-  discriminator?: Record<string, unknown>;
+  sparse?: true;
+  /** The partial filter that it is built with: Mongoose adds the kind to that of a discriminator's. */
+  builtFilter?: Record<string, unknown>;
 }
 
 const ID_INDEX: UniqueIndex = { name: '_id_', keyPattern: { _id: 1 } };
@@ -54,30 +54,44 @@ function isOfKind(schema: AnySchema): boolean {
 }
 
 function readUniqueIndexes(schema: AnySchema): UniqueIndex[] {
+  return schema.indexes().flatMap((declared) => readUniqueIndex(schema, declared) ?? []);
+}
+
+/** As Mongoose builds it. Undefined for one that is not unique, and for `_id`, which has its own. */
+export function readUniqueIndex(
+  schema: AnySchema,
+  [definition, options]: [IndexDefinition, IndexOptions],
+): UniqueIndex | undefined {
+  const keyPattern = definition as Record<string, unknown>;
+  if (!isUnique(options) || Object.keys(keyPattern).join() === '_id') return undefined;
+  const { name = defaultName(keyPattern), sparse } = options;
+  const collation =
+    options.collation ?? (isTextPattern(keyPattern) ? undefined : schema.options.collation);
+  const declared = options.partialFilterExpression as Record<string, unknown> | undefined;
   const kind = mappingOf(schema);
-  return schema.indexes().flatMap(([keyPattern, options]) => {
-    if (!isUnique(options)) return [];
-    const { name, partialFilterExpression, sparse } = options;
-    const collation = options.collation ?? schema.options.collation;
-    // As Mongoose builds it, unless it says anything of sparse.
-    const isPartial = kind?.value != null && !('sparse' in options);
-    return {
-      name: name ?? defaultName(keyPattern),
-      keyPattern,
-      ...(collation && { collation: { ...collation } }),
-      ...(partialFilterExpression && { partialFilterExpression: { ...partialFilterExpression } }),
-      ...(sparse && { sparse }),
-      ...(isPartial && { discriminator: { [kind.key]: kind.value } }),
-    };
-  });
+  const isOfKindAlone = kind?.value && !('sparse' in options);
+  const builtFilter = isOfKindAlone ? { ...declared, [kind.key]: kind.value } : declared;
+  return {
+    name,
+    keyPattern,
+    ...(collation && { collation: { ...collation } }),
+    ...(declared && { partialFilterExpression: { ...declared } }),
+    ...(sparse && { sparse: true }),
+    ...(builtFilter && { builtFilter: { ...builtFilter } }),
+  };
 }
 
 /** `unique: [true, message]` is Mongoose's own way to give a message. */
-export function isUnique({ unique }: { unique?: unknown }): boolean {
+function isUnique({ unique }: { unique?: unknown }): boolean {
   return unique === true || Array.isArray(unique);
 }
 
+/** Text indexes know no collation. */
+export function isTextPattern(keyPattern: Record<string, unknown>): boolean {
+  return Object.values(keyPattern).includes('text');
+}
+
 /** The driver's own way to name an index, `email_1_tenant_-1`. */
-export function defaultName(keyPattern: object): string {
+function defaultName(keyPattern: object): string {
   return Object.entries(keyPattern).flat().join('_');
 }

@@ -3,7 +3,7 @@ import { show } from '../options';
 import type { UniqueIndex } from '../schema/unique-index';
 import type { AnyDocument } from '../violation/document-write';
 import { isRelated, withoutPlaces } from '../violation/known-document';
-import { builtFilter, pathsOfFilter } from '../violation/partial-filter';
+import { pathsOfFilter } from '../violation/partial-filter';
 
 /** Before casting: a path of any type would take them. */
 export function refuseOperators(indexes: UniqueIndex[], input: unknown, at = ''): void {
@@ -37,7 +37,7 @@ export function refuseUncast(
 ): void {
   const paths = indexes.flatMap((index) => [
     ...Object.keys(index.keyPattern),
-    ...pathsOfFilter(builtFilter(index)),
+    ...pathsOfFilter(index.builtFilter),
   ]);
   const isUncast = Object.entries(validationError?.errors ?? {}).some(
     ([path, { name }]) =>

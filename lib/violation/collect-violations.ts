@@ -12,7 +12,7 @@ import { findOptions, type AnyModel } from '../options';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import { findViolations, type Violation } from './find-violations';
 import { toKnownWrite } from './known-write';
-import { builtFilter, pathsOfFilter } from './partial-filter';
+import { pathsOfFilter } from './partial-filter';
 
 /** How long a failed write may wait for the other fields, in milliseconds. */
 const COLLECT_LIMIT = 1000;
@@ -74,7 +74,7 @@ export function toViolationErrors(
 /** An upsert that violates an index of which it changes nothing, in a document that exists, inserted. */
 function isInsert(write: Write, reported: UniqueIndex | undefined, keyPattern: object): boolean {
   if (write.document !== undefined) return write.loaded === undefined;
-  const paths = [...Object.keys(keyPattern), ...pathsOfFilter(reported && builtFilter(reported))];
+  const paths = [...Object.keys(keyPattern), ...pathsOfFilter(reported?.builtFilter)];
   return write.mayInsert === true && !paths.some((path) => isPathUpdated(write, path));
 }
 

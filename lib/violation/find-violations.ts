@@ -7,7 +7,7 @@ import { toComparable } from './comparable';
 import { findIndexKeys, type IndexKey } from './index-keys';
 import type { KnownDocument } from './known-document';
 import { toLookup, type Lookup } from './lookup';
-import { builtFilter, isSelected, pathsOfFilter } from './partial-filter';
+import { isSelected, pathsOfFilter } from './partial-filter';
 
 /** An index that another document has the place in, and the key that both have. */
 export interface Violation {
@@ -96,7 +96,7 @@ function toProjection(lookups: Lookup[]): Record<string, unknown> {
   const paths = new Set(['_id']);
   let flags = {};
   for (const [at, { index, keys }] of lookups.entries()) {
-    for (const path of pathsOfFilter(builtFilter(index))) paths.add(path);
+    for (const path of pathsOfFilter(index.builtFilter)) paths.add(path);
     if (index.collation) flags = { ...flags, [flagOf(at)]: toFlags(index, keys) };
     else for (const path of Object.keys(index.keyPattern)) paths.add(path);
   }
@@ -109,7 +109,7 @@ function toProjection(lookups: Lookup[]): Record<string, unknown> {
 
 /** A document that another index found may be outside of a partial one. */
 function isInIndex(index: UniqueIndex, document: Record<string, unknown>): boolean {
-  const expression = builtFilter(index);
+  const { builtFilter: expression } = index;
   const stored = { document, isKnown: () => true };
   return expression === undefined || isSelected(expression, stored, index.collation !== undefined);
 }

@@ -4,7 +4,7 @@ import type { UniqueIndex } from '../schema/unique-index';
 import { isEmbedded } from './comparable';
 import { findIndexKeys, hasPlaces, type IndexKey } from './index-keys';
 import type { KnownDocument } from './known-document';
-import { builtFilter, isSelected, pathsOfFilter, toConjunctions } from './partial-filter';
+import { isSelected, pathsOfFilter, toConjunctions } from './partial-filter';
 
 type Filter = Record<string, unknown>;
 
@@ -24,8 +24,7 @@ const MAX_BRANCHES = 64;
  * query finds by the index).
  */
 export function toLookup(index: UniqueIndex, known: KnownDocument): Lookup | undefined {
-  const { keyPattern, collation, sparse } = index;
-  const expression = builtFilter(index);
+  const { keyPattern, collation, sparse, builtFilter: expression } = index;
   const paths = Object.keys(keyPattern);
   const isOpen = [...paths, ...pathsOfFilter(expression)].some(known.isChanged);
   if (!isOpen || hasPlaces(index)) return undefined;

@@ -1,5 +1,4 @@
 /** Which documents a partial index holds. Pure; what is not certain counts as no. */
-import type { UniqueIndex } from '../schema/unique-index';
 import { isEmbedded, toComparable } from './comparable';
 import { compare, typesOf } from './value-order';
 
@@ -10,12 +9,6 @@ interface Known {
 }
 
 type Condition = Record<string, unknown>;
-
-/** The expression that the index is built with: what Mongoose adds for a discriminator, too. */
-export function builtFilter(index: UniqueIndex): Condition | undefined {
-  const { partialFilterExpression, discriminator } = index;
-  return discriminator ? { ...partialFilterExpression, ...discriminator } : partialFilterExpression;
-}
 
 /** The paths that the expression reads. */
 export function pathsOfFilter(expression: Condition = {}): string[] {
