@@ -1,7 +1,7 @@
 /** Compares an index that a schema declares with what the collection has. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import type { CollectionIndexes, DatabaseIndex } from './database-index';
-import { isTextPattern } from '../schema/unique-index';
+import { isSamePattern, isTextPattern } from '../schema/unique-index';
 import type { IndexSpec } from './declared-index';
 
 /**
@@ -141,20 +141,6 @@ function shorten(collation: Record<string, unknown>): Record<string, unknown> {
       ([name, value]) => name === 'strength' || usual[name as keyof typeof usual] !== value,
     ),
   );
-}
-
-/** The same paths in the same order and direction; the paths of a text index have no order. */
-function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
-  return isDeepStrictEqual(toEntries(a), toEntries(b));
-}
-
-function toEntries(keyPattern: Record<string, unknown>): [string, unknown][] {
-  const entries = Object.entries(keyPattern).map(([path, direction]): [string, unknown] => [
-    path,
-    typeof direction === 'string' ? direction : Number(direction),
-  ]);
-  const texts = entries.filter(([, direction]) => direction === 'text').sort();
-  return entries.map((entry) => (entry[1] === 'text' ? (texts.shift() ?? entry) : entry));
 }
 
 export function isOnSamePaths(a: IndexSpec, b: IndexSpec): boolean {

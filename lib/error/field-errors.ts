@@ -1,6 +1,6 @@
 /** Stage 3: meets the schema. Which index was violated, on which paths, and what was written there. */
 import type { IsSameValue } from '../same-value';
-import type { UniqueIndex } from '../schema/unique-index';
+import { isSamePattern, type UniqueIndex } from '../schema/unique-index';
 import type { DuplicateKey } from './duplicate-key';
 import { findWrittenValues, isPathUpdated, type Write, type WrittenValue } from './written-value';
 
@@ -43,18 +43,6 @@ export function findViolatedIndex(
 export function toViolatedIndex({ name, keyPattern, collation }: UniqueIndex): ViolatedIndex {
   // A copy: it goes out on the error, and the schema's own must stay as it is.
   return { name, keyPattern: { ...keyPattern }, isCollated: collation !== undefined };
-}
-
-function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
-  const ofB = Object.entries(b);
-  const ofA = Object.entries(a);
-  return (
-    ofA.length === ofB.length &&
-    ofA.every(([path, direction], at) => {
-      const other = ofB[at];
-      return other?.[0] === path && Number(other[1]) === Number(direction);
-    })
-  );
 }
 
 /** One entry for each path of the index; a value that nothing tells is undefined, never a guess. */

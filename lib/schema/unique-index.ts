@@ -91,6 +91,21 @@ export function isTextPattern(keyPattern: Record<string, unknown>): boolean {
   return Object.values(keyPattern).includes('text');
 }
 
+/** The same paths in the same order and direction; the paths of a text index have no order. */
+export function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+  return JSON.stringify(toEntries(a)) === JSON.stringify(toEntries(b));
+}
+
+function toEntries(keyPattern: Record<string, unknown>): unknown[] {
+  const entries = Object.entries(keyPattern).map(([path, direction]) => [
+    path,
+    typeof direction === 'string' ? direction : Number(direction),
+  ]);
+  const isText = ([, direction]: unknown[]) => direction === 'text';
+  const texts = entries.filter(isText).sort();
+  return entries.map((entry) => (isText(entry) ? texts.shift() : entry));
+}
+
 /** The driver's own way to name an index, `email_1_tenant_-1`. */
 function defaultName(keyPattern: object): string {
   return Object.entries(keyPattern).flat().join('_');
