@@ -1,7 +1,7 @@
 /** The unique indexes that Mongoose builds for a model, as it sends them to the server. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyModel, AnySchema } from '../options';
-import { readUniqueIndex, schemasOf, type UniqueIndex } from '../schema/unique-index';
+import { baseOf, readUniqueIndex, schemasOf, type UniqueIndex } from '../schema/unique-index';
 
 /** What tells one index from another on the server. */
 export interface IndexSpec {
@@ -23,8 +23,7 @@ export interface IndexSpec {
  * documents, and only one of them can be built under that name.
  */
 export function findDeclaredIndexes(model: AnyModel): IndexSpec[] {
-  const base = model.baseModelName === undefined ? undefined : model.db.models[model.baseModelName];
-  const baseSchema = (base ?? model).schema as AnySchema;
+  const baseSchema = baseOf(model).schema as AnySchema;
   const ofBase = baseSchema.indexes();
   const specs: IndexSpec[] = [];
   for (const schema of schemasOf(model)) {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Mongoose } from 'mongoose';
 import type { AnyModel } from '../options';
+import { baseOf } from '../schema/unique-index';
 import { UsageError } from './parse-command';
 
 /** The absolute path. @throws UsageError where there is no such file */
@@ -25,7 +26,7 @@ export function findFile(name: string, directory: string): string {
 export async function loadModels(file: string, mongoose: Mongoose): Promise<AnyModel[]> {
   const exported = findModels(await load(file), 3);
   const registered = mongoose.connections.flatMap(({ models }) => Object.values(models));
-  const models = new Set([...exported, ...(registered as AnyModel[])].map(toBase));
+  const models = new Set([...exported, ...(registered as AnyModel[])].map(baseOf));
   if (models.size === 0) {
     throw new UsageError(
       `--models: ${file} neither exports a model nor registers one on mongoose; ` +
@@ -70,9 +71,4 @@ function isModel(value: unknown): value is AnyModel {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || Array.isArray(value);
-}
-
-function toBase(model: AnyModel): AnyModel {
-  const { baseModelName } = model;
-  return baseModelName === undefined ? model : (model.db.models[baseModelName] ?? model);
 }

@@ -39,9 +39,14 @@ export function findUniqueIndexes(model: AnyModel): UniqueIndex[] {
  * its own, the base model's where it is a discriminator, and those of its discriminators.
  */
 export function schemasOf(model: AnyModel): AnySchema[] {
-  const base = model.baseModelName === undefined ? undefined : model.db.models[model.baseModelName];
-  const models = [model, ...(base ? [base] : []), ...Object.values(model.discriminators ?? {})];
-  return models.map(({ schema }) => schema);
+  const models = [model, baseOf(model), ...Object.values(model.discriminators ?? {})];
+  return [...new Set(models)].map(({ schema }) => schema as AnySchema);
+}
+
+/** The model that a discriminator is one of; any other model itself. */
+export function baseOf(model: AnyModel): AnyModel {
+  const { baseModelName, db } = model;
+  return (baseModelName === undefined ? undefined : db.models[baseModelName]) ?? model;
 }
 
 /** What Mongoose keeps on the schema of a discriminator; that of its base has no value. */
