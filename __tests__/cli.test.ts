@@ -265,6 +265,8 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
     place.write('bad-user.js', USER);
     place.write('no-models.js', 'exports.make = () => { throw new Error("called"); };');
     place.write('fails.js', `throw new Error('cannot reach ${unreachable}');`);
+    place.write('exits.js', `${USER} process.exit(0);`);
+    place.write('waits.mjs', 'await new Promise(() => {});');
     place.write('fails-later.js', `${USER} Promise.reject(new Error('later ${unreachable}'));`);
   });
 
@@ -306,6 +308,16 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
       'a file that fails later',
       ['audit', '--uri', unreachable, '--models', 'fails-later.js'],
       'later mongodb://…',
+    ],
+    [
+      'a file that ends the process',
+      ['audit', '--uri', unreachable, '--models', 'exits.js'],
+      'the process ended before the audit did',
+    ],
+    [
+      'a file that waits for what never comes',
+      ['audit', '--uri', unreachable, '--models', 'waits.mjs'],
+      'the process ended before the audit did',
     ],
     [
       'no server there',

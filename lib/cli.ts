@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+/* istanbul ignore file -- it is a process of its own, and cli.test.ts runs it as one */
 import { HELP, parseCommand, UsageError } from './cli/parse-command';
 import { redact } from './cli/redact';
 import { runAudit } from './cli/run-audit';
@@ -7,13 +8,23 @@ const BAD_USE = 2;
 
 let uri = process.env['MONGODB_URI'];
 
+/** A models file may call `process.exit()`, or wait for what never comes: no report is no good news. */
+function onEarlyExit(): void {
+  process.exitCode = BAD_USE;
+  process.stderr.write('mongoose-unique-guard: the process ended before the audit did\n');
+}
+
+/** A models file may leave timers and connections that would keep the process. */
+function exit(stream: NodeJS.WriteStream, text: string, exitCode: number): void {
+  process.off('exit', onEarlyExit);
+  stream.write(text, () => process.exit(exitCode));
+}
+
 /** Nothing is printed that may hold the connection string, whoever threw it. */
 function fail(error: unknown): void {
   const text = error instanceof Error ? error.message : String(error);
   const hint = error instanceof UsageError ? '\nTry mongoose-unique-guard --help.' : '';
-  process.stderr.write(`mongoose-unique-guard: ${redact(text, uri)}${hint}\n`, () =>
-    process.exit(BAD_USE),
-  );
+  exit(process.stderr, `mongoose-unique-guard: ${redact(text, uri)}${hint}\n`, BAD_USE);
 }
 
 // A models file may start things that fail on their own.
@@ -29,9 +40,9 @@ async function main(): Promise<void> {
   ({ uri } = command);
   // What the models file says must not get into the report.
   globalThis.console = new console.Console(process.stderr);
+  process.on('exit', onEarlyExit);
   const { output, exitCode } = await runAudit(command, process.cwd(), process.stderr);
-  // A models file may leave timers and connections that would keep the process.
-  process.stdout.write(output, () => process.exit(exitCode));
+  exit(process.stdout, output, exitCode);
 }
 
 main().catch(fail);
