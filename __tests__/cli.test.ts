@@ -1,8 +1,5 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { parseCommand } from '../lib/cli/parse-command';
-import { startProgress } from '../lib/cli/progress';
-import { redact } from '../lib/cli/redact';
 import { makeWorkplace, type Outcome, type Workplace } from './support/command';
 import { testUri, useDatabase } from './support/database';
 import type { Doc } from './support/writes';
@@ -395,74 +392,5 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
     });
     expect(stderr).toContain('mongoose is not installed');
     expect(code).toBe(2);
-  });
-});
-
-describe('the parts', () => {
-  const given = ['audit', '--models', 'm.js'];
-  it.each([
-    [[...given, '--uri', 'a'], { MONGODB_URI: 'b' }, 'a'],
-    [given, { MONGODB_URI: 'b' }, 'b'],
-  ])('%j with %j connects to %j', (args, env, uri) => {
-    expect(parseCommand(args, env)).toEqual({ kind: 'audit', uri, models: 'm.js', json: false });
-  });
-
-  it('an empty variable is none', () => {
-    expect(() => parseCommand(given, { MONGODB_URI: '' })).toThrow('--uri is missing');
-  });
-
-  it.each(['1001', '-1', '1.5', 'ten', '', ' 1', '1e2', '0x10'])(
-    'a sample of %j is refused',
-    (sample) => {
-      expect(() => parseCommand([...given, '--uri', 'a', `--sample=${sample}`], {})).toThrow(
-        '--sample must be',
-      );
-    },
-  );
-
-  it.each([
-    ['no secret here', 'mongodb://u:pass@h/d', 'no secret here'],
-    ['at mongodb+srv://u:p@h/d, twice mongodb://h', '', 'at mongodb://… twice mongodb://…'],
-    [
-      'option word is not known',
-      'mongodb://u:pass?word@h',
-      'the message is left out, for it holds a part of the connection string',
-    ],
-    [
-      'no host pa$s',
-      'mongodb://u:pa%24s@h',
-      'the message is left out, for it holds a part of the connection string',
-    ],
-    [
-      'port 80%',
-      'mongodb://u:80%@h',
-      'the message is left out, for it holds a part of the connection string',
-    ],
-    ['user u', 'mongodb://u@h', 'user u'],
-  ])('%j, of %j, is printed as %j', (text, uri, printed) => {
-    expect(redact(text, uri)).toBe(printed);
-  });
-
-  it('progress is for a terminal, and for what takes longer than a second', () => {
-    jest.useFakeTimers();
-    const step = { model: 'User', collection: 'users', index: 'email_1' };
-    const written: string[] = [];
-    const write = (text: string) => written.push(text) > 0;
-    const progress = startProgress({ isTTY: true, write: write as never });
-    progress.start(step);
-    jest.advanceTimersByTime(999);
-    expect(written).toEqual([]);
-    jest.advanceTimersByTime(1001);
-    progress.end();
-    jest.advanceTimersByTime(5000);
-    const line = '\r\u001b[Kusers: looking for what blocks email_1,';
-    expect(written).toEqual([`${line} 1 s`, `${line} 2 s`, '\r\u001b[K']);
-    written.length = 0;
-    const silent = startProgress({ isTTY: false, write: write as never });
-    silent.start(step);
-    jest.advanceTimersByTime(5000);
-    silent.end();
-    expect(written).toEqual([]);
-    jest.useRealTimers();
   });
 });

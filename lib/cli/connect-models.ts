@@ -37,17 +37,21 @@ export async function connectModels(
   return { connections, notes };
 }
 
-/** What `useDb()` gives is opened by the connection that it was made from. */
-function toRoot(connection: Connection): Connection {
-  const { base, otherDbs = [] } = connection as unknown as {
+/** What `useDb()` gives is opened by the connection that it was made from, the first of its others. */
+function toRoot(connection: Connection, from?: Connection): Connection {
+  const { base, otherDbs } = connection as unknown as {
     base: { connections: unknown[] };
-    otherDbs?: Connection[];
+    otherDbs: Connection[];
   };
-  return base.connections.includes(connection) ? connection : (otherDbs[0] ?? connection);
+  const [parent] = otherDbs;
+  // A destroyed one is not listed either, and its first is made from it.
+  return base.connections.includes(connection) || parent === undefined || parent === from
+    ? connection
+    : toRoot(parent, connection);
 }
 
-/** Errors of the network and of the server tell what happened there; others quote what was typed. */
-const TELLING = /^(Mongo(ose)?(Server|Network).*|Error)$/;
+/** Errors of the network, the server and Mongoose tell what happened there; others quote what was typed. */
+const TELLING = /^(Mongo(ose)?(Server|Network).*|(Mongoose)?Error)$/;
 
 function describeFailure(error: unknown): string {
   const { name, message } = error as Error;

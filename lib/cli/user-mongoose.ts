@@ -13,7 +13,8 @@ import { UsageError } from './parse-command';
 export function requireMongoose(file: string, directory: string): Mongoose {
   for (const from of [file, path.join(directory, 'index.js')]) {
     const require = createRequire(from);
-    const found = (require.resolve.paths('mongoose') ?? []).some((modules) =>
+    // It is null for Node's own modules alone.
+    const found = (require.resolve.paths('mongoose') as string[]).some((modules) =>
       existsSync(path.join(modules, 'mongoose')),
     );
     if (found) return require('mongoose') as Mongoose;
