@@ -22,6 +22,10 @@ const config: Config = {
   testTimeout: 30_000,
   // Much of the time is the server's: one worker, as on two cores by default, would only wait for it.
   maxWorkers: '100%',
+  // With --coverage: what is left out says why, beside the line.
+  collectCoverageFrom: ['lib/**/*.ts'],
+  coverageReporters: [['text', { skipFull: true }]],
+  coverageThreshold: { global: { branches: 100 } },
   projects: [onMongoose('mongoose 9', 'mongoose'), onMongoose('mongoose 8', 'mongoose-8')],
 };
 
