@@ -310,10 +310,44 @@ describe('values', () => {
     const schema = new Schema({ tenant: String, slug: String, n: { type: Number, unique: true } });
     const Page = await compile(schema.index({ tenant: 1, slug: 1 }, { unique: true }));
     await Page.create({ tenant: 't', slug: 's', n: 1 });
-    const filter = { tenant: { $eq: 't' }, n: 2 };
-    const operation = { updateOne: { filter, update: { slug: 's' }, upsert: true } };
-    const error = (await rejection(Page.bulkWrite([operation]))) as UniqueValidationError;
-    expect(error.errors).toMatchObject({ tenant: { value: 't' }, slug: { value: 's' } });
+    for (const filter of [{ tenant: { $eq: 't' }, n: 2 }, { $and: [{ tenant: 't' }, { n: 2 }] }]) {
+      const operation = { updateOne: { filter, update: { slug: 's' }, upsert: true } };
+      const error = (await rejection(Page.bulkWrite([operation]))) as UniqueValidationError;
+      expect(error.errors).toMatchObject({ tenant: { value: 't' }, slug: { value: 's' } });
+    }
+  });
+
+  it('of a replacement that upserts come from its filter for the _id alone', async () => {
+    const User = await compile(
+      new Schema({ _id: String, email: { type: String, unique: true }, n: Number }),
+    );
+    await User.create([{ _id: 'x', email: 'a@x' }, { _id: 'y' }]);
+    const replace = async (filter: Doc, replacement: Doc) => {
+      const operation = { replaceOne: { filter, replacement, upsert: true } };
+      return (await rejection(User.bulkWrite([operation]))) as UniqueValidationError;
+    };
+    const onId = await replace({ _id: 'x', n: 1 }, { email: 'b@x' });
+    expect(onId.errors).toMatchObject({ _id: { value: 'x' } });
+    // The server does not take the email over: there is none in the new document, as in that of y.
+    const onEmail = await replace({ _id: 'z', email: 'b@x' }, { n: 1 });
+    expect(onEmail.errors).toMatchObject({ email: { value: null } });
+  });
+
+  it('of an embedded document that is indexed as a whole are not told by a change of a part', async () => {
+    const schema = new Schema({ name: { first: String, last: String } });
+    const User = await compile(schema.index({ name: 1 }, { unique: true }));
+    const taken = { first: 'Ada', last: 'King' };
+    const [, { _id }] = (await User.create([
+      { name: taken },
+      { name: { ...taken, last: 'Byron' } },
+    ])) as [Doc, Doc];
+    const update = { 'name.last': 'King' };
+    const write = User.bulkWrite([{ updateOne: { filter: { _id }, update } }]);
+    const error = (await rejection(write)) as UniqueValidationError;
+    expect(error.errors).toMatchObject({ name: { kind: 'unique', value: undefined } });
+    // A single write's error has the server's keyValue.
+    const { errors } = await caught(User.updateOne({ _id }, update));
+    expect(errors).toMatchObject({ name: { value: taken } });
   });
 
   it('of $setOnInsert are not believed where the upsert may have updated', async () => {
@@ -364,6 +398,34 @@ describe('values', () => {
     }
   });
 
+  const id = new Types.ObjectId();
+  it.each<[string, unknown, unknown[], string, unknown]>([
+    ['numbers', Number, [3, 7], 'tags.1', 7],
+    ['booleans', Boolean, [true, false], 'tags.1', false],
+    ['texts and null', String, ['a', null], 'tags.1', null],
+    ['ObjectIds', Schema.Types.ObjectId, [new Types.ObjectId(), id], 'tags.1', id],
+    // Their print could be mistaken for that of another value.
+    ['fractions', Number, [1.5, 2.5], 'tags', undefined],
+    ['dates', Date, [new Date(1), new Date(2)], 'tags', undefined],
+    ['objects', Schema.Types.Mixed, [{ a: 1 }, { a: 2 }], 'tags', undefined],
+  ])('of an array of %s are told by the text or not at all', async (_, type, tags, path, value) => {
+    const schema = new Schema({ tags: { type: [type] as never, unique: true } });
+    const Thing = await compile(schema as unknown as Schema);
+    await Thing.create({ tags: tags.slice(1) });
+    const { errors } = await caught(Thing.insertMany([{ tags }]));
+    expect(Object.keys(errors)).toEqual([path]);
+    expect(errors[path]?.value).toEqual(value);
+  });
+
+  it('of an empty array, which the server prints as undefined, are not taken for another', async () => {
+    const schema = new Schema({ list: [new Schema({ days: [Date] })] });
+    const Thing = await compile(schema.index({ 'list.days': 1 }, { unique: true }));
+    await Thing.create({ list: [{ days: [] }] });
+    const list = [{ days: [new Date(1)] }, { days: [] }];
+    const { errors } = await caught(Thing.insertMany([{ list }]));
+    expect(errors).toMatchObject({ 'list.days': { value: undefined } });
+  });
+
   it.each([
     '$&',
     '{TYPE}',
@@ -394,10 +456,16 @@ describe('values', () => {
     const Thing = await compile(new Schema({ name: String }, { strict: false }));
     await Thing.collection.createIndexes([{ key: { constructor: 1 }, unique: true }]);
     await Thing.collection.insertOne({ constructor: 'c' });
-    const raw = await rejection(Thing.collection.insertOne({ constructor: 'c' }));
-    const error = toValidationError(raw, Thing) as UniqueValidationError;
-    expect(Object.keys(error.errors)).toEqual(['constructor']);
-    expect(error.errors['constructor']).toMatchObject({ kind: 'unique', value: 'c' });
+    const raw = (await rejection(Thing.collection.insertOne({ constructor: 'c' }))) as object;
+    for (const [cause, value] of [
+      [raw, 'c'],
+      // A server that says nothing of it.
+      [{ ...raw, message: '', keyValue: {} }, undefined],
+    ]) {
+      const error = toValidationError(cause, Thing) as UniqueValidationError;
+      expect(Object.keys(error.errors)).toEqual(['constructor']);
+      expect(error.errors['constructor']).toMatchObject({ kind: 'unique', value });
+    }
   });
 });
 
@@ -421,9 +489,12 @@ describe('values that need care', () => {
   it('an object with a bigint or a Map in it still has a message', async () => {
     const schema = new Schema({ key: { type: Schema.Types.Mixed, unique: true } });
     const Thing = await compile(schema as unknown as Schema, { message: '{VALUE}' });
-    await Thing.create({ key: { a: 1n } });
-    const { errors } = await caught(Thing.create({ key: { a: 1n } }));
-    expect(errors['key']?.message).toBe('{"a":"1"}');
+    const key = { a: 1n, b: new Map([['c', 1n]]) };
+    await Thing.create({ key });
+    for (const write of [() => Thing.create({ key }), () => Thing.insertMany([{ key }])]) {
+      const { errors } = await caught(write());
+      expect(errors['key']?.message).toBe('{"a":"1","b":{"c":"1"}}');
+    }
   });
 
   it('a document with fields named q and u is a document', async () => {
@@ -468,10 +539,16 @@ describe('indexes', () => {
     const Thing = await compile(new Schema({ a: Number }));
     await Thing.collection.createIndexes([{ key: { a: 1 }, unique: true, name: 'x' }]);
     await Thing.create({ a: 1 });
-    const error = await rejection(Thing.insertMany([{ a: 1 }]));
-    expect(error).toMatchObject({ name: 'MongoBulkWriteError', code: 11000 });
-    expect(error).not.toHaveProperty('errors');
-    expect(isDuplicateKeyError(error)).toBe(true);
+    for (const write of [
+      () => Thing.insertMany([{ a: 1 }]),
+      () => Thing.bulkWrite([{ insertOne: { document: { a: 1 } } }]),
+    ]) {
+      const error = await rejection(write());
+      expect(error).toMatchObject({ name: 'MongoBulkWriteError', code: 11000 });
+      expect(error).not.toHaveProperty('errors');
+      expect(error).toHaveProperty('uniqueGuard.reason', expect.stringContaining('the index x'));
+      expect(isDuplicateKeyError(error)).toBe(true);
+    }
   });
 });
 
@@ -534,6 +611,33 @@ describe('the plugin', () => {
     expect(error).toMatchObject({ name: 'MongoServerError', code: 11000 });
   });
 
+  it('leaves the bulk error of a write in middleware as it is', async () => {
+    const schema = new Schema({ key: { type: String, unique: true } });
+    schema.pre('save', async () => {
+      await User.collection.insertMany([{ key: 'a' }]);
+    });
+    const User = await compile(schema);
+    await User.collection.insertOne({ key: 'a' });
+    const error = await rejection(User.create({ key: 'b' }));
+    expect(error).toMatchObject({ name: 'MongoBulkWriteError', code: 11000 });
+    expect(error).not.toHaveProperty('errors');
+  });
+
+  it.each<[string, (model: AnyModel) => Promise<unknown>]>([
+    ['findOneAndUpdate without an update', (M) => M.findOneAndUpdate()],
+    ['findOneAndReplace without a replacement', (M) => M.findOneAndReplace()],
+    // Mongoose makes a $set of it only after the middleware.
+    ['an update without operators', (M) => M.updateOne({}, { key: null })],
+  ])('tells the duplicate of a write in middleware of %s', async (_, write) => {
+    const schema = new Schema({ key: { type: String, unique: true } });
+    schema.pre(['findOneAndUpdate', 'findOneAndReplace', 'updateOne'], async function () {
+      await this.model.collection.insertOne({ key: 'a' });
+    });
+    const User = await compile(schema);
+    await User.collection.insertOne({ key: 'a' });
+    expect((await caught(write(User))).errors).toMatchObject({ key: { value: 'a' } });
+  });
+
   it("leaves a user's own error that wraps a duplicate to the user", async () => {
     class TakenError extends Error {}
     const schema = new Schema({ email: { type: String, unique: true } });
@@ -592,5 +696,25 @@ describe('toValidationError', () => {
     }
     const converted = toValidationError(raw, User);
     expect(toValidationError(converted, User)).toBe(converted);
+  });
+
+  // Its bulkWrite needs a MongoDB 8.
+  it("converts the error of a connection's bulkWrite, which keeps no operations", async () => {
+    const User = await compile(userSchema());
+    const text = `E11000 duplicate key error collection: db.${User.collection.name} index: email_1 dup key: { email: "a@x" }`;
+    const raw = new mongoose.mongo.MongoClientBulkWriteError({ message: text });
+    raw.writeErrors = new Map([
+      [1, { code: 11000, message: text }],
+      [3, { code: 121, message: 'Document failed validation' }],
+    ]);
+    const error = toValidationError(raw, User) as UniqueValidationError;
+    expect(error.message).toBe(
+      `${User.modelName} validation failed: email: Path \`email\` must be unique.; ` +
+        'other write errors: row 3 (code 121)',
+    );
+    expect(error).toMatchObject({
+      errors: { email: { kind: 'unique', value: undefined } },
+      validationErrors: [{ index: 1, operation: undefined }],
+    });
   });
 });

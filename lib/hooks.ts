@@ -60,8 +60,7 @@ function convertBulkWriteError(this: AnyModel, error: unknown, _result: unknown,
 }
 
 function convertUpdateError(this: AnyQuery, error: unknown, _result: unknown, next: Next): void {
-  const write = (): Write => ({ update: this.getUpdate() ?? {}, ...filterOf(this) });
-  convertOne(error, this.model, write, callOf(this), next);
+  convertOne(error, this.model, () => toUpdateWrite(this), callOf(this), next);
 }
 
 function convertUpdateManyError(
@@ -70,8 +69,7 @@ function convertUpdateManyError(
   _result: unknown,
   next: Next,
 ): void {
-  const write = (): Write => ({ update: this.getUpdate() ?? {}, ...filterOf(this) });
-  next(convertError(error, this.model, { kind: 'single', write }));
+  next(convertError(error, this.model, { kind: 'single', write: () => toUpdateWrite(this) }));
 }
 
 function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, next: Next): void {
@@ -81,6 +79,10 @@ function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, n
     ...filterOf(this),
   });
   convertOne(error, this.model, write, callOf(this), next);
+}
+
+function toUpdateWrite(query: AnyQuery): Write {
+  return { update: query.getUpdate() ?? {}, ...filterOf(query) };
 }
 
 function filterOf(query: AnyQuery): Pick<Write, 'filter' | 'mayInsert' | 'collation'> {
@@ -120,6 +122,7 @@ function convertOne(
 
 /** For this call, else as the plugin's options say. */
 function collectsAll(model: AnyModel, options: object | null | undefined): boolean {
-  const { uniqueGuard: ofCall } = (options ?? {}) as { uniqueGuard?: UniqueGuardCallOptions };
+  const ofCall = (options as { uniqueGuard?: UniqueGuardCallOptions } | null | undefined)
+    ?.uniqueGuard;
   return ofCall?.collectAll ?? findOptions(model.schema).collectAll ?? false;
 }

@@ -86,7 +86,10 @@ function chooseOne(
   const [indexPath, ...others] = indexPaths;
   if (indexPath === undefined || others.length > 0) return undefined;
   // Of several elements the text can confirm one. It is compared whole, never taken apart.
-  return written.find(({ value }) => keyText === `{ ${indexPath}: ${toKeyText(value)} }`);
+  return written.find(({ value }) => {
+    const text = toKeyText(value);
+    return text !== undefined && keyText === `{ ${indexPath}: ${text} }`;
+  });
 }
 
 /** How the server prints a value, for the types whose print cannot be mistaken. */

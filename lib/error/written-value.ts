@@ -39,8 +39,9 @@ export function findWrittenValues(write: Write, indexPath: string): WrittenValue
   if (write.document !== undefined) {
     const found = walk(write.document, segments, []);
     if (found.length > 0) return found;
-    const inFilter = findEqualities(write.filter, indexPath);
-    if (inFilter.length > 0) return inFilter;
+    // A replacement that upserts takes the _id of its filter, and nothing else.
+    const ofFilter = indexPath === '_id' ? findEqualities(write.filter, '_id') : [];
+    if (ofFilter.length > 0) return ofFilter;
     return write.isComplete ? [{ path: indexPath, value: null }] : [];
   }
   const { isTouched, values } = findInUpdate(write.update, segments);
@@ -151,11 +152,8 @@ function valuesOf(
     : found;
 }
 
-function elementsOf(value: unknown): unknown[] {
-  if (typeof value === 'object' && value !== null && '$each' in value) {
-    return Array.isArray(value.$each) ? (value.$each as unknown[]) : [];
-  }
-  return [value];
+function elementsOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && '$each' in value ? value.$each : [value];
 }
 
 /** `{ path: value }`, `{ path: { $eq: value } }`, also inside `$and`. */
