@@ -138,6 +138,26 @@ const INDEXES: IndexCase[] = [
     errors: { 'tags.2': 'b' },
   },
   {
+    name: 'one place in an array',
+    schema: () => new Schema({ scores: [Number] }).index({ 'scores.0': 1 }, { unique: true }),
+    taken: { scores: [1, 2] },
+    other: { scores: [3, 4] },
+    clash: { scores: [1, 4] },
+    index: 'scores.0_1',
+    keyPattern: { 'scores.0': 1 },
+    errors: { 'scores.0': 1 },
+  },
+  {
+    name: 'an array in an array, into which no index looks',
+    schema: () => new Schema({ list: [] }).index({ 'list.key': 1 }, { unique: true }),
+    taken: { list: [{ key: 'a' }] },
+    other: { list: [{ key: 'b' }] },
+    clash: { list: [[{ key: 'a' }], { key: 'a' }] },
+    index: 'list.key_1',
+    keyPattern: { 'list.key': 1 },
+    errors: { 'list.1.key': 'a' },
+  },
+  {
     name: 'a partial index',
     schema: () =>
       new Schema({ email: String, active: Boolean }).index(

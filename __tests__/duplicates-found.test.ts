@@ -80,6 +80,7 @@ describe('no duplicate is found in', () => {
     ['a cause farther than ten', wrap(11, duplicate())],
     ['write errors of another code', { code: 121, writeErrors: [row(0, 121)] }],
     ['write errors that are none', { code: 121, writeErrors: [null, 'x', 5] }],
+    ['a Map of write errors that are none', { code: 121, writeErrors: new Map([[0, null]]) }],
     ['a WriteConflict', Object.assign(new Error('WriteConflict'), { code: 112 })],
   ])('%s', (_, error) => {
     expect(findDuplicates(error)).toBeUndefined();

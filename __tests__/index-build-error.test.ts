@@ -123,6 +123,16 @@ describe('an index that could not be built is explained', () => {
     );
     expect(explainIndexBuildError(error, model)).toBe(sentence(model, key, index));
   });
+
+  it('by a server that names neither the index nor its paths', async () => {
+    const model = await compile(schema(), twice);
+    const message =
+      'Index build failed: 1 :: caused by :: E11000 duplicate key error dup key: { : 1 }';
+    const told = sentence(model, '', '')
+      .replace('The unique index ', 'A unique index')
+      .replace(', first ', '');
+    expect(explainIndexBuildError({ code: 11000, message }, model)).toBe(told);
+  });
 });
 
 describe('undefined', () => {

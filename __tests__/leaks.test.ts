@@ -132,6 +132,29 @@ it('a cause whose value is hidden is still an error of the driver', async () => 
   }
 });
 
+it.each(['with a stack', 'without a stack'])(
+  'a bulk error that is not made by the driver, %s, keeps the value out too',
+  async (stack) => {
+    const model = await compile(schema(), { hideValues: true });
+    const errmsg = `E11000 duplicate key error collection: db.${model.collection.name} index: token_1 dup key: { token: "taken-token" }`;
+    const op = { token: 'taken-token' };
+    const raw = Object.assign(new Error(errmsg), {
+      name: 'MongoBulkWriteError',
+      code: 11000,
+      writeErrors: [{ err: { index: 0, code: 11000, errmsg, op }, index: 0 }],
+    });
+    if (stack === 'without a stack') delete raw.stack;
+    jest.spyOn(model.collection, 'bulkWrite').mockRejectedValueOnce(raw as never);
+    const error = await rejection(model.bulkWrite([{ insertOne: { document: op } }]));
+    expect(error).toBe(raw);
+    expect(error).toMatchObject({ errors: { token: { kind: 'unique', value: undefined } } });
+    expect(raw.stack).toContain('MongoBulkWriteError: E11000');
+    for (const output of [JSON.stringify(error), inspect(error, { depth: null }), raw.stack]) {
+      expect(output).not.toContain('taken-token');
+    }
+  },
+);
+
 it('a path that is not named keeps its value', async () => {
   const model = await compile(schema(), { hideValues: ['password', 'toke'] });
   const save = WRITES.find(({ name }) => name === 'create');

@@ -1,6 +1,7 @@
 import { Schema, Types } from 'mongoose';
 import {
   isUniqueValidationError,
+  toValidationError,
   uniqueGuard,
   type MessageContext,
   type UniqueGuardOptions,
@@ -63,6 +64,25 @@ describe('the message', () => {
     } finally {
       delete general['unique'];
     }
+  });
+
+  it('of mongoose may be a function, too', async () => {
+    const general = mongoose.Error.messages.general as Record<string, unknown>;
+    general['unique'] = ({ path }: MessageContext) => `${path} of mongoose`;
+    try {
+      const model = await compile(email());
+      expect(await shown(model, { email: 'a' })).toEqual({
+        email: ['email of mongoose', 'unique'],
+      });
+    } finally {
+      delete general['unique'];
+    }
+  });
+
+  it('has nothing for {INDEX} where neither the server nor the schema tells the name', async () => {
+    const model = await compile(email(), { message: '{PATH}|{INDEX}' });
+    const raw = { code: 11000, message: 'E11000 duplicate key error', keyPattern: { code: 1 } };
+    expect(toValidationError(raw, model)).toHaveProperty('errors.code.message', 'code|');
   });
 
   it('fills each placeholder of a template once, and leaves what is none', async () => {
@@ -214,6 +234,14 @@ describe('options of an index', () => {
       _id: [expect.anything(), 'id'],
     });
   });
+
+  it('put its error on a path that is not of the index, without a value', async () => {
+    const index = { path: 'address', message: '{PATH} <{VALUE}>' };
+    const model = await compile(compound(), { indexes: { tenant_1_slug_1: index } });
+    expect(await shown(model, { tenant: 't', slug: 's' })).toEqual({
+      address: ['address <>', 'unique'],
+    });
+  });
 });
 
 describe('a wrong option', () => {
@@ -224,6 +252,7 @@ describe('a wrong option', () => {
     [{ toString: 'x' }, /options has no "toString"/],
     [{ message: 5 }, /options.message is 5; it must be a text or a function/],
     [{ kind: '' }, /options.kind is ""; it must be a text/],
+    [{ kind: ['x'.repeat(60)] }, /options.kind is \["x{58}…; it must be a text/],
     [{ indexes: [] }, /options.indexes is \[\]; it must be an object by index name/],
     [
       { indexes: { a_1: 'x' } },
@@ -325,8 +354,10 @@ describe('isUniqueValidationError(error, model)', () => {
     const refused = [new Error('x'), await rejection(User.create({ email: 'a' }))];
     expect(refused.filter(isUniqueValidationError)).toEqual([refused[1]]);
     expect(isUniqueValidationError(new Error('x'), User)).toBe(false);
-    expect(
-      isUniqueValidationError({ name: 'ValidationError', code: 11000, errors: {} }, User),
-    ).toBe(false);
+    const alike = { name: 'ValidationError', code: 11000 };
+    expect(isUniqueValidationError({ ...alike, errors: {} }, User)).toBe(false);
+    for (const errors of [undefined, null, 'taken']) {
+      expect(isUniqueValidationError({ ...alike, errors })).toBe(false);
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { Schema } from 'mongoose';
-import type { UniqueValidationError } from 'mongoose-unique-guard';
+import { toValidationError, type UniqueValidationError } from 'mongoose-unique-guard';
 import { modelFactory } from './support/compile';
 import { useDatabase } from './support/database';
 import { rejection, type AnyModel } from './support/writes';
@@ -105,4 +105,31 @@ it('rows of other codes stay in writeErrors and are named in the message', async
   );
   expect(error.validationErrors?.map(({ index }) => index)).toEqual([1]);
   expect(error).toHaveProperty('writeErrors.length', 3);
+});
+
+it('of many rows of other codes the message names five and counts the rest', () => {
+  const refused = Array.from({ length: 7 }, (_, index) => ({ index: index + 1, code: 121 }));
+  const duplicate = { index: 0, code: 11000, errmsg: 'E11000', keyPattern: { key: 1 } };
+  const named = 'row 1 (code 121), row 2 (code 121), row 3 (code 121), row 4 (code 121), row 5';
+  const rows = [duplicate, ...refused];
+  for (const writeErrors of [
+    rows,
+    // A copy of what the driver makes of a row has lost its getters.
+    rows.map((err) => ({ err })),
+  ]) {
+    const error = toValidationError({ code: 11000, writeErrors }, model) as UniqueValidationError;
+    expect(error.message).toContain(`; other write errors: ${named} (code 121) and 2 more`);
+    expect(error.validationErrors?.map(({ index }) => index)).toEqual([0]);
+  }
+});
+
+it('JSON of the error of bulkWrite has its row, also where the driver keeps a single one', async () => {
+  const duplicate = { index: 3, code: 11000, errmsg: 'E11000', keyPattern: { key: 1 } };
+  const raw = Object.assign(new Error('E11000'), { code: 11000, writeErrors: duplicate });
+  jest.spyOn(model.collection, 'bulkWrite').mockRejectedValueOnce(raw as never);
+  const error = await rejection(model.bulkWrite([{ insertOne: { document: { key: 'a' } } }]));
+  expect(JSON.parse(JSON.stringify(error))).toMatchObject({
+    errors: { key: { kind: 'unique' } },
+    writeErrors: [{ index: 3, code: 11000 }],
+  });
 });

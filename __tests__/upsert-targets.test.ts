@@ -129,6 +129,26 @@ it('a sparse index is a target, and a key that is not there is refused', async (
   await expect(half).rejects.toThrow('`b` of');
 });
 
+it('a path of two indexes names neither of them: the name of one does', async () => {
+  const schema = new Schema({ email: String, n: Number });
+  schema.index({ email: 1 }, { unique: true });
+  const collation = { locale: 'en', strength: 2 };
+  schema.index({ email: 1 }, { unique: true, name: 'any_case', collation });
+  const User = await compile(schema);
+  const input = { email: 'a@x', n: 1 };
+  const error = await rejection(User.saveOrUpsert(input, { conflictTarget: 'email' }));
+  expect(error).toBeInstanceOf(TypeError);
+  expect(error).toHaveProperty(
+    'message',
+    'saveOrUpsert: conflictTarget "email" fits "email_1" (email) and "any_case" (email); ' +
+      'pass the name of one of them.',
+  );
+  for (const conflictTarget of ['email_1', 'any_case']) {
+    await User.saveOrUpsert(input, { conflictTarget });
+    expect(await User.countDocuments()).toBe(1);
+  }
+});
+
 describe('the schema-wide conflictTarget', () => {
   const schema = () =>
     new Schema({

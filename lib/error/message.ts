@@ -59,15 +59,16 @@ function defaultMessage({ path, paths }: MessageContext): string {
 /** One pass over the template: what is filled in is never read as a template again. */
 function fillTemplate(template: string, context: MessageContext): string {
   const { path, paths, value, kind, index } = context;
-  const fill: Record<string, () => string> = {
-    PATH: () => path,
-    PATHS: () => paths.join(', '),
-    VALUE: () => toText(value),
-    KIND: () => kind,
-    INDEX: () => index ?? '',
-  };
-  return template.replace(/\{([A-Z]+)\}/g, (placeholder, name: string) =>
-    Object.hasOwn(fill, name) ? (fill[name]?.() ?? '') : placeholder,
+  const fill = new Map([
+    ['PATH', () => path],
+    ['PATHS', () => paths.join(', ')],
+    ['VALUE', () => toText(value)],
+    ['KIND', () => kind],
+    ['INDEX', () => index ?? ''],
+  ]);
+  return template.replace(
+    /\{([A-Z]+)\}/g,
+    (placeholder, name: string) => fill.get(name)?.() ?? placeholder,
   );
 }
 
