@@ -698,6 +698,52 @@ describe('toValidationError', () => {
     expect(toValidationError(converted, User)).toBe(converted);
   });
 
+  it.each(['bulkWrite', 'bulkSave'] as const)(
+    'makes what insertMany gives of the error of %s, which is the object of the driver',
+    async (call) => {
+      const told: unknown[] = [];
+      const User = await compile(userSchema(), { onUnexplained: (row) => told.push(row) });
+      await User.collection.createIndexes([{ key: { name: 1 }, name: 'name_1', unique: true }]);
+      await User.collection.insertOne({ email: 'a@x', name: 'A' });
+      const rows = [{ email: 'b@x' }, { email: 'a@x', name: 'B' }, { email: 'c@x', name: 'A' }];
+      const write =
+        call === 'bulkWrite'
+          ? User.bulkWrite(
+              rows.map((document) => ({ insertOne: { document } })),
+              { ordered: false },
+            )
+          : User.bulkSave(
+              rows.map((row) => new User(row)),
+              { ordered: false },
+            );
+      const raw = (await rejection(write)) as { validationErrors: object[] };
+      expect(raw).toMatchObject({ name: 'MongoBulkWriteError', validationErrors: [{ index: 1 }] });
+      const error = toValidationError(raw, User) as UniqueValidationError;
+      expect(error).toMatchObject({
+        name: 'ValidationError',
+        errors: { email: { value: 'a@x' } },
+        validationErrors: [{ index: 1 }],
+        cause: raw,
+      });
+      expect(error.message).toMatch(/; other write errors: row 2 \(code 11000\)$/);
+      // The hook has told of the third row already.
+      expect(told).toHaveLength(1);
+    },
+  );
+
+  it('gives back the error of an index that could not be built: no document is to blame', async () => {
+    const told: unknown[] = [];
+    const model = await compile(userSchema(), { onUnexplained: (_, note) => told.push(note) });
+    await model.collection.dropIndex('email_1');
+    await model.collection.insertMany([
+      { email: 'a@x', username: 'a' },
+      { email: 'a@x', username: 'b' },
+    ]);
+    const error = await rejection(model.createIndexes());
+    expect(toValidationError(error, model)).toBe(error);
+    expect(told).toEqual([{ reason: expect.stringContaining('explainIndexBuildError') as string }]);
+  });
+
   // Its bulkWrite needs a MongoDB 8.
   it("converts the error of a connection's bulkWrite, which keeps no operations", async () => {
     const User = await compile(userSchema());

@@ -1,7 +1,7 @@
 /** Stages 2 to 4 for one duplicate: from what the server told to a ValidationError, or the reason why not. */
 import type { AnyModel, UniqueGuardOptions } from '../options';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
-import { parseDuplicateKey, type DuplicateKey } from './duplicate-key';
+import { isIndexBuild, parseDuplicateKey, type DuplicateKey } from './duplicate-key';
 import type { ServerDuplicate } from './duplicate-key-error';
 import { findViolatedIndex, toViolatedIndex, type ViolatedIndex } from './field-errors';
 import { hideCause } from './hidden-value';
@@ -37,6 +37,9 @@ export function convertDuplicate(
   cause: object,
 ): UniqueValidationError | string {
   const { model, options, indexes, indexNames } = conversion;
+  if (isIndexBuild(duplicate.text)) {
+    return 'it is about the build of an index, which explainIndexBuildError(error, model) explains';
+  }
   const key = parseDuplicateKey(duplicate, indexNames);
   if (isOfAnotherCollection(key, model)) {
     return `it is about the collection ${String(key.collection)}, not ${model.collection.name}`;

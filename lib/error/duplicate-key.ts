@@ -49,6 +49,12 @@ const ERROR = 'E11000 duplicate key error';
 const KEY = ' dup key: ';
 const COLLATION = ' collation: {';
 
+/** Did no write fail, but the build of an index? Behind the error's name stands what somebody stored. */
+export function isIndexBuild(text: string): boolean {
+  const at = text.indexOf('Index build failed');
+  return at >= 0 && at <= text.indexOf(ERROR);
+}
+
 /**
  * Reads the namespace and the index name by position. Never more: values are not escaped in this
  * text, so whatever stands behind the first ` dup key: ` may be somebody's input.

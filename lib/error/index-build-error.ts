@@ -1,7 +1,7 @@
 /** Explains the duplicate-key error of an index that could not be built: nothing was written there. */
 import { findOptions, show, type AnyModel } from '../options';
 import { findUniqueIndexes } from '../schema/unique-index';
-import { parseDuplicateKey, type DuplicateKey } from './duplicate-key';
+import { isIndexBuild, parseDuplicateKey, type DuplicateKey } from './duplicate-key';
 import { findDuplicates } from './duplicate-key-error';
 import { isValueHidden } from './hidden-value';
 
@@ -30,16 +30,9 @@ export function explainIndexBuildError(error: unknown, model: AnyModel): string 
   }
 }
 
-const BUILD_FAILED = 'Index build failed';
-const ERROR = 'E11000 duplicate key error';
-
 function explain(error: unknown, model: AnyModel): string | undefined {
   const found = findDuplicates(error);
-  if (found?.kind !== 'single') return undefined;
-  const { text } = found.duplicate;
-  const at = text.indexOf(BUILD_FAILED);
-  // Behind the name of the error stands what somebody stored.
-  if (at < 0 || at > text.indexOf(ERROR)) return undefined;
+  if (found?.kind !== 'single' || !isIndexBuild(found.duplicate.text)) return undefined;
   const indexes = findUniqueIndexes(model);
   const key = parseDuplicateKey(
     found.duplicate,

@@ -21,8 +21,10 @@ type ErrorShape =
 /**
  * Turns a duplicate-key error of a write that no hook sees (`Model.collection.*`,
  * `connection.bulkWrite`, `$merge`) into the ValidationError that the same violation gives on a
- * Mongoose write; a bulk error becomes what insertMany gives. Anything else, a duplicate that no
- * unique index of the model explains too, comes back as the same object. No round trip, never throws.
+ * Mongoose write; a bulk error, that of `Model.bulkWrite` and `bulkSave` too, becomes what insertMany
+ * gives. Causes are followed, so an error of your own that wraps a duplicate is one as well. Anything
+ * else comes back as the same object: other errors, a duplicate that no unique index of the model
+ * explains, and an index that could not be built. No round trip, never throws.
  *
  * @example
  * await User.collection.insertOne({ email }).catch((error) => {
@@ -67,13 +69,14 @@ function isExtensible(error: unknown): error is object {
 
 /** What the caller gets, or a sentence that says why a duplicate is left as it is. */
 function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
-  if (isConverted(error) || (shape.kind !== 'any' && hasNote(error))) return error;
+  if (isUniqueValidationError(error)) return error;
+  if (shape.kind !== 'any' && (isDecorated(error) || hasNote(error))) return error;
   // In a hook a user's own error that wraps a duplicate is the user's; Mongoose's wrapper is not.
   const found =
     shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
   if (found === undefined) return error;
   const conversion = startConversion(model, findOptions(model.schema), (row, reason) => {
-    leaveWithNote(row, model, toNote(reason));
+    if (!hasNote(row)) leaveWithNote(row, model, toNote(reason));
   });
   if (found.kind === 'single') {
     const write = shape.kind === 'single' ? shape.write() : {};
@@ -98,6 +101,6 @@ function hasNote(error: unknown): boolean {
 }
 
 /** The plugin applied twice, globally and on the schema, converts once. */
-function isConverted(error: unknown): boolean {
-  return isUniqueValidationError(error) || (isObject(error) && 'validationErrors' in error);
+function isDecorated(error: unknown): boolean {
+  return isObject(error) && 'validationErrors' in error;
 }
