@@ -25,6 +25,8 @@ interface Kind {
 
 const { Decimal128, ObjectId, Mixed } = Schema.Types;
 const id = new Types.ObjectId();
+/** In the order that the server has for them. */
+const ids = ['00', '80', 'ff'].map((end) => new Types.ObjectId(`64b0000000000000000000${end}`));
 const unique = { unique: true } as const;
 const keys = (values: unknown[]): Doc[] => values.map((key) => ({ key }));
 const ofType = (type: unknown, options: Doc = {}) =>
@@ -299,6 +301,44 @@ const KINDS: Kind[] = [
     name: 'a partial index by a range of dates',
     schema: () => partial({ at: { $lt: new Date(1000) } }, { at: Date }),
     documents: mixtures({ email: ['a'], at: [new Date(0), new Date(1000), new Date(2000)] }),
+  },
+  {
+    name: 'a partial index by a range of decimals',
+    schema: () => partial({ price: { $lte: 5 } }, { price: Decimal128 }),
+    documents: mixtures({ email: ['a'], price: ['4.99', '5.00', '5.01', 'NaN'] }),
+  },
+  {
+    name: 'a partial index by a range of booleans',
+    schema: () => partial({ active: { $gt: false } }, { active: Boolean }),
+    documents: mixtures({ email: ['a'], active: [true, false, null] }),
+  },
+  {
+    name: 'a partial index by a range of ids',
+    schema: () => partial({ owner: { $gte: ids[1] } }, { owner: ObjectId }),
+    documents: mixtures({ email: ['a'], owner: [...ids, null] }),
+  },
+  {
+    name: 'a partial index by a path of an array of subdocuments',
+    schema: () => partial({ 'list.state': 'on' }, { list: [{ state: String }] }),
+    documents: mixtures({
+      email: ['a'],
+      list: [[{ state: 'on' }], [{ state: 'off' }, { state: 'on' }], [{ state: 'off' }]],
+    }),
+    raw: [
+      { email: 'a', list: { state: 'on' } },
+      { email: 'a', list: [[{ state: 'on' }]] },
+      { email: 'a', list: ['on', { state: 'on' }] },
+    ],
+  },
+  {
+    name: 'a partial index by $type on values of any type',
+    schema: () =>
+      partial({ any: { $type: ['bool', 'array', 'date', 'object', 'objectId'] } }, { any: Mixed }),
+    documents: mixtures({
+      email: ['a'],
+      any: [true, [1], new Date(0), { a: 1 }, id, 'text', /a/, new Types.UUID(), 1],
+    }),
+    raw: [{ email: 'a', any: new mongoose.mongo.Timestamp({ t: 1, i: 1 }) }],
   },
   {
     name: 'a partial index by $type',

@@ -301,6 +301,147 @@ describe('a value that cannot be', () => {
   });
 });
 
+describe('what is not told, though the server refuses the insert', () => {
+  const partial = (partialFilterExpression: Doc, fields: Doc = {}, options: Doc = {}) =>
+    new Schema({ email: String, state: String, ...fields } as never).index({ email: 1 }, {
+      unique: true,
+      partialFilterExpression,
+      ...options,
+    } as never) as Schema;
+  /** Two values on each of five paths: 32 alternatives. */
+  const many = { $and: ['a', 'b', 'c', 'd', 'e'].map((path) => anyOf(path, [1, 2])) };
+  function anyOf(path: string, values: unknown[]): Doc {
+    return { $or: values.map((value) => ({ [path]: value })) };
+  }
+  const ones = { a: 1, b: 1, c: 1, d: 1, e: 1 };
+  const numbers = { a: Number, b: Number, c: Number, d: Number, e: Number };
+
+  const cases: [name: string, schema: () => Schema, document: Doc][] = [
+    [
+      'a sparse index on several paths, of which the first is null',
+      () =>
+        new Schema({ a: String, b: String }).index({ a: 1, b: 1 }, { unique: true, sparse: true }),
+      { b: 'x' },
+    ],
+    [
+      'a partial index by a range of texts under a collation',
+      () => partial({ state: { $gte: 'b' } }, {}, { collation: { locale: 'en', strength: 2 } }),
+      { email: 'e', state: 'c' },
+    ],
+    [
+      'a partial index by a range of integers that a number does not tell apart',
+      () => partial({ n: { $gt: 2 ** 53 } }, { n: BigInt }),
+      { email: 'e', n: 2n ** 53n + 1n },
+    ],
+    [
+      'a partial index by null below an array',
+      () => partial({ 'list.state': null }, { list: [{ state: String }] }),
+      { email: 'e', list: [{}] },
+    ],
+    [
+      'a partial index by an operator that only the server can follow',
+      () => partial({ place: { $geoWithin: { $center: [[0, 0], 1] } } }, { place: [Number] }),
+      { email: 'e', place: [0, 0] },
+    ],
+    [
+      'a partial index with a comment, which might be an operator',
+      () => partial({ state: 'on', $comment: 'active ones' }),
+      { email: 'e', state: 'on' },
+    ],
+    [
+      'a partial index with many alternatives',
+      () => partial(many, numbers),
+      { email: 'e', ...ones },
+    ],
+    [
+      'the many alternatives of one alternative',
+      () => partial({ $or: [many, { state: 'on' }] }, numbers),
+      { email: 'e', ...ones },
+    ],
+    [
+      'very many patterns in one array',
+      () => new Schema({ any: {}, b: String }).index({ any: 1, b: 1 }, { unique: true }),
+      { any: Array.from({ length: 70 }, (_, at) => new RegExp(`x${String(at)}`)), b: 'b' },
+    ],
+  ] as [string, () => Schema, Doc][];
+  it.each(cases)('%s', async (_, schema, document) => {
+    const model = await compile(schema());
+    await model.create(document);
+    expect(await model.checkUnique(document as never)).toBeNull();
+    expect(isUniqueValidationError(await rejection(model.create(document)))).toBe(true);
+  });
+
+  it.each([
+    { n: { $in: 5 } },
+    { n: { $ne: 5 } },
+    { n: { $constructor: 5 } },
+    { $nor: [{ n: 5 }] },
+    { $and: 5 },
+  ])('nor an index that the server would not build, partial by %j', async (expression) => {
+    const schema = partial(expression, { n: Number }).plugin(uniqueGuard) as Schema;
+    const model = mongoose.model('Unbuilt', schema) as unknown as AnyModel;
+    try {
+      await expect(model.ensureIndexes()).rejects.toThrow(mongoose.mongo.MongoServerError);
+      await model.create({ email: 'e', n: 5 });
+      expect(await model.checkUnique({ email: 'e', n: 5 } as never)).toBeNull();
+    } finally {
+      mongoose.deleteModel('Unbuilt');
+    }
+  });
+});
+
+describe('a document that no index takes or that holds strange values', () => {
+  it('is no duplicate where two of its arrays meet, which the server refuses for itself', async () => {
+    const schema = new Schema({ a: [String], b: [String] }).index({ a: 1, b: 1 }, { unique: true });
+    const model = await compile(schema as Schema);
+    await model.collection.insertOne({ a: ['x'], b: 'x' });
+    const arrays = { a: ['x'], b: ['y', 'z'] };
+    expect(await model.checkUnique(arrays as never)).toBeNull();
+    expect(await rejection(model.create(arrays))).toHaveProperty(
+      'message',
+      expect.stringContaining('cannot index parallel arrays'),
+    );
+  });
+
+  const strange: [name: string, stage: Doc][] = [
+    // As other drivers and the server's own JavaScript write them.
+    [
+      'undefined',
+      { $function: { body: 'function () { return [undefined]; }', args: [], lang: 'js' } },
+    ],
+    [
+      'an object that looks like a value of BSON',
+      { $arrayToObject: [[['_bsontype', 'toString']]] },
+    ],
+    [
+      'an object that looks like a number of BSON',
+      {
+        $arrayToObject: [
+          [
+            ['_bsontype', 'Int32'],
+            ['toString', 'x'],
+            ['toExtendedJSON', 'x'],
+          ],
+        ],
+      },
+    ],
+  ];
+  it.each(strange)('is compared with a stored one that holds %s', async (_, state) => {
+    const schema = new Schema({ email: { type: String, unique: true }, nick: String, state: {} });
+    const typed = { state: { $type: ['string', 'object'] } };
+    schema.index({ nick: 1 }, { unique: true, partialFilterExpression: typed });
+    schema.index({ nick: 1, state: 1 }, { unique: true });
+    const model = await compile(schema as Schema);
+    await model.create({ email: 'e', nick: 'n' });
+    await model.collection.updateOne({}, [{ $set: { state } }]);
+    const input = { email: 'e', nick: 'n', state: 'on' };
+    const isObject = (await model.countDocuments({ state: { $type: 'object' } })) === 1;
+    expect(await paths(model.checkUnique(input as never))).toEqual(
+      isObject ? ['email', 'nick'] : ['email'],
+    );
+  });
+});
+
 describe('a wrong argument', () => {
   it.each<[unknown, Doc | undefined, RegExp]>([
     [null, {}, /the input is null; it must be a plain object/],

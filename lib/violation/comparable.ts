@@ -25,9 +25,9 @@ interface BsonValue {
   toExtendedJSON?: (options: { relaxed: false }) => unknown;
 }
 
-/** A value of the driver's classes: ObjectId, Decimal128, Binary and the like. */
+/** A value of the driver's classes: ObjectId, Decimal128, Binary; no document that has such a field. */
 function isBsonValue(value: object): value is BsonValue {
-  return '_bsontype' in value;
+  return '_bsontype' in value && !Object.hasOwn(value, '_bsontype');
 }
 
 /** An object that is a document of its own, with paths inside. */

@@ -39,6 +39,7 @@ export function typesOf(value: unknown): (string | number)[] {
   if (Array.isArray(value)) return ['array', 4];
   if (value instanceof Date) return ['date', 9];
   if (isEmbedded(value)) return ['object', 3];
-  const { _bsontype } = value as { _bsontype?: string };
-  return BSON_TYPES[_bsontype ?? ''] ?? [];
+  // Old drivers have stored undefined.
+  const { _bsontype = '' } = Object(value) as { _bsontype?: string };
+  return BSON_TYPES[_bsontype] ?? [];
 }
