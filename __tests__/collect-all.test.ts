@@ -285,6 +285,10 @@ describe('what stays out of it', () => {
       active: Boolean,
       badge: String,
       nick: String,
+      shelf: String,
+      marks: { type: [String], default: undefined },
+      rows: { type: [new Schema({ key: String }, { _id: false })], default: undefined },
+      profile: { a: Number, b: Number },
     } as never);
     schema.index({ tags: 1 }, { unique: true, sparse: true });
     schema.index({ 'list.key': 1 }, { unique: true, sparse: true });
@@ -292,6 +296,14 @@ describe('what stays out of it', () => {
     schema.index(
       { nick: 1, n: 1 },
       { unique: true, sparse: true, collation: { locale: 'en', strength: 2 } },
+    );
+    const onShelf = { unique: true, partialFilterExpression: { shelf: { $exists: true } } };
+    for (const path of ['marks', 'rows.key', 'profile']) {
+      schema.index({ shelf: 1, [path]: 1 }, onShelf);
+    }
+    schema.index(
+      { 'profile.a': 1, 'profile.b': 1 },
+      { unique: true, partialFilterExpression: { 'profile.a': { $exists: true } } },
     );
     model = await compile(schema, collectAll);
   });
@@ -304,6 +316,20 @@ describe('what stays out of it', () => {
     ]);
     ids = [one?._id, two?._id];
   });
+  /** One more document, which has the shelf that a test moves the second one to. */
+  const onShelf = (fields: Doc) =>
+    model.collection.insertOne({ email: 'x', username: 'x', slug: 'x', shelf: 's', ...fields });
+  const details = {
+    marks: ['y', 'z'],
+    rows: [{ key: 'x' }, { key: 'y' }],
+    profile: { a: 1, b: 2 },
+  };
+  const saveRead = async (select: Doc | string, filter: Doc = {}) => {
+    const document = (await model
+      .findOne({ _id: ids[1], ...filter })
+      .select(select as string)) as InstanceType<AnyModel>;
+    await document.set({ email: 'e', shelf: 's' }).save();
+  };
 
   const updates: [name: string, run: () => Promise<unknown>, paths: string[]][] = [
     [
@@ -363,6 +389,63 @@ describe('what stays out of it', () => {
       ['email'],
     ],
     [
+      'an array of which a save has read no element, though one is empty',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, details);
+        await onShelf({ marks: [] });
+        await saveRead({ marks: { $slice: 0 } });
+      },
+      ['email'],
+    ],
+    [
+      'an array of which a save has read what matches, though one is missing',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, details);
+        await onShelf({});
+        await saveRead({ rows: { $elemMatch: { key: 'nowhere' } }, marks: 1, profile: 1 });
+      },
+      ['email'],
+    ],
+    [
+      'an array of which a save has read the element that was looked for',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, details);
+        await onShelf({ rows: [{ key: 'y' }] });
+        await saveRead('rows.$', { 'rows.key': 'y' });
+      },
+      ['email'],
+    ],
+    [
+      'an array of which an old server has given a path of one element',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, details);
+        await onShelf({ rows: [{ key: 'y' }] });
+        // Servers since 4.4 refuse this projection.
+        const read = { _id: ids[1], email: 'e2', rows: [{ key: 'y' }] };
+        const projection = { _id: 1, email: 1, 'rows.$': 1, 'rows.key': 1 };
+        await model.hydrate(read, projection).set({ email: 'e', shelf: 's' }).save();
+      },
+      ['email'],
+    ],
+    [
+      'an object of which a save has read a part, though another is like that part',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, details);
+        await onShelf({ profile: { a: 1 } });
+        await saveRead('profile.a');
+      },
+      ['email'],
+    ],
+    [
+      'what a projection has put in the place of what is stored',
+      async () => {
+        await model.create({ email: 'x', username: 'x', tenant: 't', slug: 'u2' });
+        const document = await model.findById(ids[1]).select({ email: 1, slug: '$username' });
+        await (document as InstanceType<AnyModel>).set({ email: 'e', tenant: 't' }).save();
+      },
+      ['email'],
+    ],
+    [
       'a filter with a collation, for it may mean another text',
       () =>
         model
@@ -387,6 +470,58 @@ describe('what stays out of it', () => {
       ['email'],
     ],
     [
+      'a path that another one is renamed to',
+      async () => {
+        await model.create({ email: 'x', username: 'x', tenant: 't', slug: 's2' });
+        await model.updateOne(
+          { _id: ids[1], slug: 's2' },
+          { email: 'e', tenant: 't', $rename: { username: 'slug' } },
+        );
+      },
+      ['email'],
+    ],
+    [
+      'elements that may be cut off at once',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, { tags: ['q'] });
+        await model.updateOne(
+          { _id: ids[1] },
+          { email: 'e', $push: { tags: { $each: ['b'], $slice: 1 } } },
+        );
+      },
+      ['email'],
+    ],
+    [
+      'an array of which the filter tells an element',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, details);
+        await onShelf({ marks: ['y'] });
+        await model.updateOne({ _id: ids[1], marks: 'y' }, { email: 'e', shelf: 's' });
+      },
+      ['email'],
+    ],
+    [
+      'an object of which the update sets a part',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, details);
+        await onShelf({ profile: { a: 7 } });
+        await model.updateOne({ _id: ids[1] }, { email: 'e', shelf: 's', 'profile.a': 7 });
+      },
+      ['email'],
+    ],
+    [
+      'what is null in an upsert that inserts, where the filter may say more of it',
+      async () => {
+        await model.create({ tenant: 'x', slug: 'x', email: 'x' });
+        await model.updateOne(
+          { $and: [{ phone: 'new' }, { n: { $gt: 1 } }] },
+          { $setOnInsert: { email: 'e' } },
+          { upsert: true },
+        );
+      },
+      ['email'],
+    ],
+    [
       'nothing more, by a filter that only the server can follow',
       () => model.updateOne({ $expr: { $eq: ['$email', 'e2'] } }, { ...taken, email: 'e' }),
       ['email', 'username', 'tenant', 'slug', 'phone'],
@@ -402,6 +537,43 @@ describe('what stays out of it', () => {
       () =>
         model.updateOne({ email: 'e2', tenant: 't2' }, { username: 'u', tenant: 't', slug: 's' }),
       ['username', 'tenant', 'slug'],
+    ],
+    [
+      'a pair of which the filter tells one half within $and',
+      async () => {
+        await model.create({ email: 'x', username: 'x', tenant: 't2', slug: 'q' });
+        await model.updateOne(
+          { $and: [{ email: 'e2' }, { $and: [{ tenant: 't2' }] }] },
+          { username: 'u', slug: 'q' },
+        );
+      },
+      ['username', 'tenant', 'slug'],
+    ],
+    [
+      'two paths of one object',
+      async () => {
+        await model.collection.insertOne({ email: 'x', username: 'x', profile: { a: 1, b: 9 } });
+        await model.updateOne({ _id: ids[1] }, { email: 'e', 'profile.a': 1, 'profile.b': 9 });
+      },
+      ['email', 'profile.a', 'profile.b'],
+    ],
+    [
+      'two paths of one object, one of them in the filter',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, details);
+        await model.collection.insertOne({ email: 'x', username: 'x', profile: { a: 1, b: 9 } });
+        await model.updateOne({ _id: ids[1], 'profile.a': 1 }, { email: 'e', 'profile.b': 9 });
+      },
+      ['email', 'profile.a', 'profile.b'],
+    ],
+    [
+      'what a save has read in full, beside what it has read in part',
+      async () => {
+        await model.updateOne({ _id: ids[1] }, details);
+        await onShelf({ marks: ['z'] });
+        await saveRead({ marks: 1, profile: 1, rows: { $slice: 1 } });
+      },
+      ['email', 'shelf', 'marks.1'],
     ],
     [
       'elements that are added',
@@ -511,6 +683,21 @@ describe('with other features', () => {
     };
     expect(error.errors['email']?.properties.index).toBe('email_1');
     expect(error.errors['tenant']?.properties.index).toBe('tenant_1_email_1');
+  });
+
+  it('shows one duplicate once where a server tells the paths of its index and not its name', async () => {
+    const model = await compile(userSchema(), {
+      ...collectAll,
+      indexes: { email_1: { path: 'login' } },
+    });
+    await model.create(taken);
+    // Of a direction that the schema does not declare, so that no name is found for it.
+    const duplicate = { code: 11000, keyPattern: { email: -1 }, keyValue: { email: 'e' } };
+    const refused = Object.assign(new Error('E11000 duplicate key error'), duplicate);
+    jest.spyOn(model.collection, 'insertOne').mockRejectedValueOnce(refused as never);
+    const error = await rejection(model.create(taken));
+    expect(pathsOf(error).sort()).toEqual(ALL);
+    expect(error).toHaveProperty('errors.email.properties.index', undefined);
   });
 
   it('asks once where the plugin is there twice', async () => {

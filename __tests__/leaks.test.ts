@@ -172,5 +172,15 @@ it('__proto__ never becomes a key of errors', async () => {
     '{"code":11000,"message":"E11000 duplicate key error","keyPattern":{"__proto__":1},"keyValue":{"__proto__":1}}',
   ) as object;
   expect(toValidationError(raw, model)).toBe(raw);
+
+  const byProto = schema();
+  const keyPattern: Record<string, unknown> = { note: 1 };
+  byProto.index(keyPattern as never, { unique: true, name: 'proto' });
+  const asked = await compile(byProto);
+  // Past Mongoose, which takes it for an alias.
+  delete keyPattern['note'];
+  Object.defineProperty(keyPattern, '__proto__', { value: 1, enumerable: true });
+  await asked.collection.insertOne({ token: 'other', note: 'other' });
+  expect(await asked.checkUnique({ token: 'free' } as never)).toBeNull();
   expect(({} as Record<string, unknown>)['kind']).toBeUndefined();
 });

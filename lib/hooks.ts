@@ -2,7 +2,7 @@
 import type { CallbackError, ClientSession, Query } from 'mongoose';
 import { convertError } from './error/to-validation-error';
 import { isUniqueValidationError } from './error/validation-error';
-import type { Write } from './error/written-value';
+import type { DocumentWrite, UpdateWrite } from './error/written-value';
 import { findOptions, type AnyModel, type AnySchema, type UniqueGuardCallOptions } from './options';
 import { findSession, isInTransaction } from './session';
 import { collectViolations } from './violation/collect-violations';
@@ -39,7 +39,7 @@ type Next = (error?: CallbackError) => void;
 type AnyQuery = Query<unknown, unknown>;
 
 function convertSaveError(this: AnyDocument, error: unknown, _result: unknown, next: Next): void {
-  const write = (): Write => toDocumentWrite(this);
+  const write = (): DocumentWrite => toDocumentWrite(this);
   const { saveOptions } = this.$__;
   // Mongoose has put the session of the save's own options there.
   const session = (this.$session() ?? undefined) as ClientSession | undefined;
@@ -73,7 +73,7 @@ function convertUpdateManyError(
 }
 
 function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, next: Next): void {
-  const write = (): Write => ({
+  const write = (): DocumentWrite => ({
     document: this.getUpdate() ?? {},
     isComplete: true,
     ...filterOf(this),
@@ -81,11 +81,11 @@ function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, n
   convertOne(error, this.model, write, callOf(this), next);
 }
 
-function toUpdateWrite(query: AnyQuery): Write {
+function toUpdateWrite(query: AnyQuery): UpdateWrite {
   return { update: query.getUpdate() ?? {}, ...filterOf(query) };
 }
 
-function filterOf(query: AnyQuery): Pick<Write, 'filter' | 'mayInsert' | 'collation'> {
+function filterOf(query: AnyQuery): Pick<UpdateWrite, 'filter' | 'mayInsert' | 'collation'> {
   const { upsert: mayInsert = false, collation } = query.getOptions();
   return { filter: query.getFilter(), mayInsert, ...(collation && { collation }) };
 }
@@ -105,7 +105,7 @@ function callOf(query: AnyQuery): Call {
 function convertOne(
   error: unknown,
   model: AnyModel,
-  write: () => Write,
+  write: () => DocumentWrite | UpdateWrite,
   { options, session }: Call,
   next: Next,
 ): void {

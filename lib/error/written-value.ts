@@ -23,6 +23,18 @@ export interface Write {
   collation?: object;
 }
 
+/** A save or a replacement. */
+export interface DocumentWrite extends Write {
+  document: object;
+}
+
+/** An update by a query. */
+export interface UpdateWrite extends Write {
+  document?: never;
+  update: object;
+  filter: object;
+}
+
 /** A place in the write, such as `contacts.1.email`, and what was written there. */
 export interface WrittenValue {
   path: string;

@@ -8,7 +8,7 @@ import { toViolationErrors } from '../violation/collect-violations';
 import { toDocumentWrite, type AnyDocument } from '../violation/document-write';
 import { findViolations } from '../violation/find-violations';
 import { isRelated, withoutPlaces, type KnownDocument } from '../violation/known-document';
-import { normaliserFor, toKnownWrite } from '../violation/known-write';
+import { normaliserFor, toKnownDocument } from '../violation/known-write';
 import { refuseOperators, refuseUncast } from './check-unique-input';
 import {
   checkCheckArguments,
@@ -79,13 +79,12 @@ async function check(
 ): Promise<UniqueValidationError | null> {
   const model = document.constructor;
   const write = toDocumentWrite(document);
-  const known = toKnownWrite(model, write, document.isNew);
-  if (known === undefined) return null;
+  const known = toKnownDocument(model, write);
   const written = own === undefined ? known : { ...known, own };
   const options = { session: findSession(model, session) };
   const violations = await findViolations(model, written, indexes, options);
-  if (violations.length === 0) return null;
-  return makeValidationError(model, toViolationErrors(model, write, violations), undefined);
+  const errors = toViolationErrors(model, write, violations);
+  return errors.length === 0 ? null : makeValidationError(model, errors, undefined);
 }
 
 /** The `_id` to leave out, cast as the documents' own. It is compared here and never sent. */

@@ -7,7 +7,12 @@ import {
   type UniqueValidationError,
   type UniqueValidatorError,
 } from '../error/validation-error';
-import { isPathUpdated, type Write } from '../error/written-value';
+import {
+  isPathUpdated,
+  type DocumentWrite,
+  type UpdateWrite,
+  type Write,
+} from '../error/written-value';
 import { findOptions, type AnyModel } from '../options';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import { findViolations, type Violation } from './find-violations';
@@ -28,12 +33,12 @@ const COLLECT_LIMIT = 1000;
 export async function collectViolations(
   error: UniqueValidationError,
   model: AnyModel,
-  toWrite: () => Write,
+  toWrite: () => DocumentWrite | UpdateWrite,
 ): Promise<void> {
   try {
     const write = toWrite();
-    const [first] = Object.values(error.errors);
-    if (first === undefined) return;
+    // There is one at least, and all are of one index.
+    const [first] = Object.values(error.errors) as [UniqueValidatorError];
     const { index: name, keyPattern } = first.properties;
     const paths = Object.keys(keyPattern).join();
     const isReported = (index: UniqueIndex) =>

@@ -1,5 +1,5 @@
 /** What a save of a document writes, read from the document itself. */
-import type { Write } from '../error/written-value';
+import type { DocumentWrite, Write } from '../error/written-value';
 import type { AnyModel } from '../options';
 import { isAtOrBelow } from '../schema/path';
 
@@ -25,7 +25,7 @@ export interface AnyDocument {
 }
 
 /** Of a document that was loaded a save writes the changed paths alone. */
-export function toDocumentWrite(document: AnyDocument): Write {
+export function toDocumentWrite(document: AnyDocument): DocumentWrite {
   if (document.isNew) {
     return withDocument({ mayInsert: true, isComplete: true, peek: toPeek(document) }, document);
   }
@@ -37,10 +37,10 @@ export function toDocumentWrite(document: AnyDocument): Write {
   const isRead = (path: string): boolean =>
     document.isSelected(path) &&
     Object.entries(selected).every(
-      // A part of what lies there, or some elements of an array.
+      // A part of what lies there, some elements of an array, or another value in its place.
       ([key, how]) =>
         !(isAtOrBelow(key, path) && key !== path) &&
-        !(typeof how === 'object' && isAtOrBelow(path, key)) &&
+        !(['object', 'string'].includes(typeof how) && isAtOrBelow(path, key)) &&
         !(key.endsWith('.$') && isAtOrBelow(path, key.slice(0, -2))),
     );
   const loaded = { _id: document._id, changed, isRead };
@@ -48,12 +48,12 @@ export function toDocumentWrite(document: AnyDocument): Write {
 }
 
 /** Made when it is asked for: for most errors a single value of it is enough. */
-function withDocument(write: Write, document: AnyDocument): Write {
+function withDocument(write: Write, document: AnyDocument): DocumentWrite {
   let made: object | undefined;
   return Object.defineProperty(write, 'document', {
     enumerable: true,
     get: () => (made ??= document.toBSON()),
-  });
+  }) as DocumentWrite;
 }
 
 /** What is stored as it stands in the document; any other value has a form of its own for the server. */

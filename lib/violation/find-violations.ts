@@ -63,8 +63,8 @@ async function send(
 ): Promise<Violation[]> {
   const excluded = own && 'filter' in own ? { $nor: [own.filter] } : {};
   const branches = lookups.flatMap((lookup) => lookup.branches);
-  const [first = {}, ...others] = branches.map((branch) => ({ ...branch, ...excluded }));
-  const filter = others.length === 0 ? first : { $or: [first, ...others] };
+  const filters = branches.map((branch) => ({ ...branch, ...excluded }));
+  const filter = filters.length === 1 ? { ...filters[0] } : { $or: filters };
   const collation = lookups[0]?.index.collation;
   const options = {
     projection: toProjection(lookups),

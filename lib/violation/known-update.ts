@@ -1,5 +1,5 @@
 /** The part of a document that an update and the equalities of its filter tell. Pure. */
-import { findEqualities, type Write } from '../error/written-value';
+import { findEqualities, type UpdateWrite } from '../error/written-value';
 import { isAtOrBelow } from '../schema/path';
 import { isEmbedded } from './comparable';
 import { isRelated, withoutPlaces, type KnownDocument, type Normalise } from './known-document';
@@ -14,7 +14,7 @@ interface Assignment {
 
 /** `isInsert`: no document was there, so that what is not written is not there either. */
 export function toKnownUpdate(
-  { update = {}, filter = {}, collation: ofFilter }: Write,
+  { update, filter, collation: ofFilter }: UpdateWrite,
   normalise: Normalise,
   isInsert: boolean,
   isPlainPath: (path: string) => boolean,
@@ -22,11 +22,10 @@ export function toKnownUpdate(
   if (Array.isArray(update)) return undefined;
   const document: Record<string, unknown> = {};
   const written = Object.entries(normalise(update)).flatMap(([operator, operand]) =>
-    isEmbedded(operand)
-      ? Object.entries(operand).flatMap(([path, value]) =>
-          assign(document, operator, path, value, isInsert),
-        )
-      : [],
+    // Mongoose lets no operator pass whose operand is not an object.
+    Object.entries(operand as object).flatMap(([path, value]) =>
+      assign(document, operator, path, value, isInsert),
+    ),
   );
   const { equalities, isComplete } = readFilter(filter);
   const assignments = [...written];
@@ -60,7 +59,7 @@ function assign(
   value: unknown,
   isInsert: boolean,
 ): Assignment | Assignment[] {
-  const unknown = { path: withoutPlaces(path.split('.$')[0] ?? ''), isTold: false };
+  const unknown = { path: withoutPlaces(path.replace(/\.\$.*/s, '')), isTold: false };
   // An upsert that found a document has not written these.
   if (operator === '$setOnInsert' && !isInsert) return unknown;
   if (operator === '$rename') return [unknown, { path: String(value), isTold: false }];
@@ -100,16 +99,14 @@ function readFilter(filter: object): { equalities: Record<string, unknown>; isCo
 }
 
 function setAt(document: Record<string, unknown>, path: string, value: unknown): void {
-  const segments = path.split('.');
-  const last = segments.pop() ?? '';
   let object = document;
-  for (const segment of segments) {
+  for (const segment of path.split('.').slice(0, -1)) {
     const next = Object.hasOwn(object, segment) ? object[segment] : undefined;
     const inner = isEmbedded(next) ? next : {};
     define(object, segment, inner);
     object = inner;
   }
-  define(object, last, value);
+  define(object, path.slice(path.lastIndexOf('.') + 1), value);
 }
 
 /** By definition, for `__proto__` is a name like any other. */

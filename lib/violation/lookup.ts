@@ -35,14 +35,11 @@ export function toLookup(index: UniqueIndex, known: KnownDocument): Lookup | und
   const keys = findIndexKeys(index, known.document);
   if (sparse && paths.length > 1 && keys.some(([first]) => first === null)) return undefined;
   const conjunctions = expression ? toConjunctions(expression) : [[]];
-  const alternatives = paths.map((path, at) =>
-    toConditions(
-      path,
-      keys.map((key) => key[at]),
-      sparse === true && paths.length === 1,
-    ),
-  );
-  const branches = product(paths, alternatives).flatMap((branch) =>
+  const alternatives = paths.map((path, at): Alternatives => {
+    const values = keys.map((key) => key[at]);
+    return [path, toConditions(path, values, sparse === true && paths.length === 1)];
+  });
+  const branches = product(alternatives).flatMap((branch) =>
     (conjunctions ?? []).map((parts) => (parts.length === 0 ? branch : { ...branch, $and: parts })),
   );
   const isFeasible = branches.length > 0 && branches.length <= MAX_BRANCHES && keys.length > 0;
@@ -90,14 +87,16 @@ function isLiteralOnly(value: unknown): boolean {
   );
 }
 
-/** One branch for each combination. */
-function product(paths: string[], alternatives: Filter[][]): Filter[] {
+type Alternatives = [path: string, conditions: Filter[]];
+
+/** One branch for each combination; none where there would be too many. */
+function product(alternatives: Alternatives[]): Filter[] {
   let branches: Filter[] = [{}];
-  paths.forEach((path, at) => {
-    const conditions = branches.length > MAX_BRANCHES ? [] : (alternatives[at] ?? []);
+  for (const [path, conditions] of alternatives) {
+    if (branches.length > MAX_BRANCHES) return [];
     branches = branches.flatMap((branch) =>
       conditions.map((condition) => ({ ...branch, [path]: condition })),
     );
-  });
+  }
   return branches;
 }
