@@ -28,11 +28,13 @@ describe('the command line', () => {
   });
 
   const secret = 'mongodb://admin:hunter2@localhost';
+  const onlyAudit =
+    'the only command is audit; what it needs is given by name: --models <file>, --uri <uri>';
   it.each<[args: string[], env: Record<string, string>, message: string]>([
     [[], {}, 'a command is missing'],
-    [['drop'], {}, 'the only command is audit'],
-    [[secret], {}, 'the only command is audit'],
-    [['audit', secret], {}, 'the only command is audit'],
+    [['drop'], {}, onlyAudit],
+    [[secret], {}, onlyAudit],
+    [['audit', secret], {}, onlyAudit],
     [given, {}, '--uri is missing, and MONGODB_URI is not set in the environment'],
     [given, { MONGODB_URI: '' }, '--uri is missing, and MONGODB_URI is not set in the environment'],
     [['audit', '--uri', secret], {}, '--models is missing'],

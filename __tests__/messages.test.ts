@@ -245,6 +245,17 @@ describe('options of an index', () => {
 });
 
 describe('a wrong option', () => {
+  it.each([undefined, null, 'text', {}, { message: 'Taken' }])(
+    'of no schema but %j is a TypeError that says how the plugin is applied',
+    (schema) => {
+      expect(() => {
+        uniqueGuard(schema as never);
+      }).toThrow(
+        /the schema is .*; pass the plugin itself: schema\.plugin\(uniqueGuard, options\)/,
+      );
+    },
+  );
+
   it.each([
     ['text', /options is "text"; it must be an object with any of message, kind, indexes/],
     [null, /options is null/],

@@ -600,4 +600,11 @@ describe('bad calls', () => {
     expect(error).toBeInstanceOf(TypeError);
     expect((error as Error).message).toMatch(message);
   });
+
+  it('on a model without a unique index is refused as a whole, whatever the inputs are', async () => {
+    const Log = await compile(new Schema({ text: String }));
+    await expect(Log.saveOrUpsertMany([{ text: 'a' }, { text: 'b' }])).rejects.toThrow(
+      /has no unique index that tells which document is meant.*pass conflictTarget: "_id"/,
+    );
+  });
 });

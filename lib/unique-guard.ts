@@ -3,7 +3,7 @@ import { checkUnique, checkUniqueDocument } from './statics/check-unique';
 import { auditUniqueIndexes } from './statics/audit-unique-indexes';
 import { saveOrUpsert } from './statics/save-or-upsert';
 import { saveOrUpsertMany } from './statics/save-or-upsert-many';
-import { checkOptions, PLUGIN, type AnySchema, type UniqueGuardOptions } from './options';
+import { checkOptions, PLUGIN, show, type AnySchema, type UniqueGuardOptions } from './options';
 
 /**
  * The plugin: a write that violates a unique index rejects with Mongoose's own ValidationError,
@@ -18,10 +18,19 @@ import { checkOptions, PLUGIN, type AnySchema, type UniqueGuardOptions } from '.
  * userSchema.plugin(uniqueGuard);
  */
 export function uniqueGuard(schema: AnySchema, options?: UniqueGuardOptions): void {
+  checkSchema(schema);
   checkOptions(options);
   attachHooks(schema);
   attachStatics(schema);
   attachMethods(schema);
+}
+
+/** As in `schema.plugin(uniqueGuard())`, where there is no schema yet. */
+function checkSchema(schema: unknown): void {
+  if (typeof schema === 'object' && schema !== null && 'statics' in schema) return;
+  throw new TypeError(
+    `uniqueGuard: the schema is ${show(schema)}; pass the plugin itself: schema.plugin(uniqueGuard, options).`,
+  );
 }
 
 /** A static that the schema has already stays: the user's own, or ours of an earlier application. */

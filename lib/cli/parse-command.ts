@@ -15,7 +15,8 @@ export const HELP = `Usage: mongoose-unique-guard audit --models <file> [--uri <
 Compares the unique indexes that Mongoose models declare with those that the database has, and
 finds the documents that block the ones that are not there. It changes nothing.
 
-  --models <file>  CommonJS or ES module that exports the models, or registers them on mongoose
+  --models <file>  CommonJS or ES module that exports the models, or registers them on mongoose; for
+                   TypeScript set NODE_OPTIONS="--import tsx", or what else loads it
   --uri <uri>      connection string; default: the environment variable MONGODB_URI
   --json           the reports as a JSON array, for programs (types as in MongoDB Extended JSON)
   --sample <n>     how many blocking keys to list, and _ids for each; 0 to 1000, default 10
@@ -32,7 +33,9 @@ export function parseCommand(args: string[], env: Record<string, string | undefi
   if (command !== 'audit' || others.length > 0) {
     // Not what was typed: it may be a connection string.
     throw new UsageError(
-      command === undefined ? 'a command is missing' : 'the only command is audit',
+      command === undefined
+        ? 'a command is missing'
+        : 'the only command is audit; what it needs is given by name: --models <file>, --uri <uri>',
     );
   }
   // An empty variable is none.

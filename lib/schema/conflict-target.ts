@@ -32,27 +32,37 @@ export function findNamedTarget(model: AnyModel, conflictTarget: ConflictTarget)
   return index;
 }
 
+/** @throws TypeError where no unique index, `_id` aside, tells a document by equality */
+export function findTargets(model: AnyModel): UniqueIndex[] {
+  const indexes = findUniqueIndexes(model).filter(
+    (index) => index.name !== '_id_' && findObstacle(model, index) === undefined,
+  );
+  if (indexes.length > 0) return indexes;
+  throw new TypeError(
+    `saveOrUpsert: ${model.modelName} has no unique index that tells which document is meant; ` +
+      'declare one, or use create(). For _id pass conflictTarget: "_id".',
+  );
+}
+
 /**
  * The only unique index, `_id` aside, whose paths are all given.
  *
  * @throws TypeError where there is none, or where there are several
  */
 export function findGivenTarget(model: AnyModel, isGiven: (path: string) => boolean): UniqueIndex {
-  const indexes = findUniqueIndexes(model).filter(
-    (index) => index.name !== '_id_' && findObstacle(model, index) === undefined,
-  );
+  const indexes = findTargets(model);
   const given = indexes.filter(({ keyPattern }) => Object.keys(keyPattern).every(isGiven));
   const [index, ...others] = given;
   if (index !== undefined && others.length === 0) return index;
-  if (indexes.length === 0) {
+  if (index === undefined) {
+    const advice = isGiven('_id') ? 'pass conflictTarget: "_id"' : 'use create()';
     throw new TypeError(
-      `saveOrUpsert: ${model.modelName} has no unique index that tells which document is meant; ` +
-        'declare one, or use create().',
+      `saveOrUpsert: the input has not all values of a unique index of ${model.modelName}, so that ` +
+        `nothing tells which document is meant. Give it those of ${list(indexes, 'or')}, or ${advice}.`,
     );
   }
-  const problem = index === undefined ? 'no unique index' : list(given);
   throw new TypeError(
-    `saveOrUpsert: the input has values for all paths of ${problem}, so it is not clear which document ` +
+    `saveOrUpsert: the input has values for all paths of ${list(given)}, so it is not clear which document ` +
       `is meant. Pass conflictTarget; the unique indexes of ${model.modelName} are ${list(indexes)}.`,
   );
 }
@@ -76,8 +86,8 @@ export function isInArray(model: AnyModel, path: string): boolean {
   );
 }
 
-function list(indexes: UniqueIndex[]): string {
+function list(indexes: UniqueIndex[], word = 'and'): string {
   return indexes
     .map(({ name, keyPattern }) => `${show(name)} (${Object.keys(keyPattern).join(', ')})`)
-    .join(' and ');
+    .join(` ${word} `);
 }
