@@ -146,6 +146,84 @@ describe("onConflict: 'replace'", () => {
     expect(document).toMatchObject({ address: { city: 'New', since: null } });
   });
 
+  describe('keeps what is immutable', () => {
+    const text = { type: String, immutable: true };
+    const inside = new Schema({ since: text, note: String }, { _id: false });
+    let Thing: AnyModel;
+    const replace = async (stored: Doc, more: Doc): Promise<Doc> => {
+      await Thing.collection.insertOne({ email: 'a', ...stored });
+      const options = { onConflict: 'replace' } as const;
+      await Thing.saveOrUpsert({ email: 'a', ...more }, options);
+      const { _id, __v, email, ...after } = (await Thing.collection.findOne()) as Doc;
+      expect([_id, __v, email]).toEqual([expect.any(Types.ObjectId), 0, 'a']);
+      return after;
+    };
+    beforeAll(async () => {
+      Thing = await compile(
+        new Schema({
+          email: { type: String, unique: true },
+          one: { since: text, by: text, note: String, two: { since: text, note: String } },
+          inside,
+          around: { inside, note: String },
+          // Every object inherits one.
+          valueOf: text,
+        } as never),
+      );
+    });
+    beforeEach(() => Thing.deleteMany());
+
+    const kept = { since: 's', by: 'b' };
+    const all = { ...kept, note: 'old', two: { since: '2', note: 'old' } };
+    it.each<[string, stored: Doc, given: Doc, expected: Doc]>([
+      [
+        'in a nested object that is given',
+        { one: all },
+        { one: { note: 'new', since: 'x' } },
+        { one: { ...kept, note: 'new', two: { since: '2' } } },
+      ],
+      ['in one that is not given', { one: all }, {}, { one: { ...kept, two: { since: '2' } } }],
+      ['where there is something', { one: { note: 'old', two: { note: 'old' } } }, {}, {}],
+      [
+        'in a subdocument that is given',
+        { inside: { since: 's', note: 'old' } },
+        { inside: { note: 'new' } },
+        { inside: { since: 's', note: 'new' } },
+      ],
+      [
+        'but not in a subdocument that is left out, or null',
+        { inside: { since: 's' }, around: { inside: { since: 's' }, note: 'old' } },
+        { around: { inside: null } },
+        { around: { inside: null } },
+      ],
+      ['by whatever name', { valueOf: 'v' }, { valueOf: 'w' }, { valueOf: 'v' }],
+      ['and makes nothing up under such a name', {}, {}, {}],
+    ])('%s', async (_, stored, given, expected) => {
+      expect(await replace(stored, given)).toEqual(expected);
+    });
+
+    it("in a subdocument that the query's middleware puts in", async () => {
+      const schema = new Schema({ email: { type: String, unique: true }, inside });
+      schema.pre('findOneAndUpdate', function () {
+        this.set('inside.note', 'new');
+      });
+      const Other = await compile(schema as unknown as Schema);
+      await Other.collection.insertOne({ email: 'a', inside: { since: 's', note: 'old' } });
+      await Other.saveOrUpsert({ email: 'a' }, { onConflict: 'replace' });
+      expect(await Other.collection.findOne()).toMatchObject({
+        inside: { since: 's', note: 'new' },
+      });
+    });
+
+    it('and has none of it in a new document', async () => {
+      await Thing.saveOrUpsert({ email: 'a' }, { onConflict: 'replace' });
+      expect(Object.keys((await Thing.collection.findOne()) as Doc).sort()).toEqual([
+        '__v',
+        '_id',
+        'email',
+      ]);
+    });
+  });
+
   it('takes a text that begins with $ as the text it is', async () => {
     const options = { onConflict: 'replace' } as const;
     const document = await onExisting(
@@ -207,6 +285,19 @@ describe('update: a list of paths', () => {
     [{ except: ['updatedAt', 'address', 'home'] }, { ...STORED, name: 'New' }],
   ])('%j: of a document that is there it changes those alone', async (update, expected) => {
     expect(await onExisting(input(), { update })).toEqual(expected);
+  });
+
+  it('writes an array that is listed as a whole', async () => {
+    const given = { ...input(), tags: ['new', 'er'] };
+    expect(await onExisting(given, { update: ['tags'] })).toEqual({ ...PATHS, tags: given.tags });
+  });
+
+  it('takes a path that the schema does not have where it stores any', async () => {
+    const schema = new Schema({ email: { type: String, unique: true } }, { strict: false });
+    const Person = await compile(schema);
+    await Person.collection.insertOne({ email: 'a', one: 1, two: 1 });
+    await Person.saveOrUpsert({ email: 'a', one: 2, two: 2 } as never, { update: ['two'] });
+    expect(await Person.collection.findOne()).toMatchObject({ one: 1, two: 2 });
   });
 
   it('writes no more of an object that becomes null than is listed', async () => {
@@ -286,6 +377,20 @@ describe('update: operators', () => {
     expect(await raw()).toMatchObject([{ logins: 50 }]);
   });
 
+  it('may raise the version key', async () => {
+    const update = { $inc: { __v: 1 } };
+    expect(await onExisting(input(), { update })).toHaveProperty('__v', STORED.__v + 1);
+  });
+
+  it('take the place of a value that they write into, on insert', async () => {
+    const meta = { default: null, type: Schema.Types.Mixed };
+    const Page = await compile(new Schema({ url: { type: String, unique: true }, meta }));
+    for (const n of [1, 2]) {
+      await Page.saveOrUpsert({ url: '/' }, { update: { $inc: { 'meta.n': 1 } } });
+      expect(await Page.collection.findOne()).toMatchObject({ url: '/', meta: { n } });
+    }
+  });
+
   it('keep immutable paths, and may set one on insert', async () => {
     const update = { $set: { ssn: '3' }, $setOnInsert: { role: 'guest' } };
     expect(await onExisting(input(), { update })).toMatchObject({ ssn: '1', role: 'admin' });
@@ -362,6 +467,8 @@ describe('bad options', () => {
     [{ maxRetries: 1.5 }, /maxRetries is 1.5/],
     [{ maxRetries: Infinity }, /maxRetries is/],
     [{ update: [] }, /update is \[\]; it must be a list of paths/],
+    [{ update: 'name' }, /update is "name"; it must be a list of paths/],
+    [{ update: null }, /update is null; it must be a list of paths/],
     [{ update: {} }, /update is \{\}; it must be/],
     [{ update: { logins: 1 } }, /update is \{"logins":1\}; it must be.*\$inc/],
     [{ update: [{ $set: { name: 'x' } }] }, /update is \[\{/],
@@ -404,6 +511,7 @@ describe("what pre('findOneAndUpdate') middleware adds", () => {
       n: Number,
       by: { type: String, default: 'nobody' },
       meta: { by: String, n: { type: Number, default: 1 } },
+      other: { by: String },
     }).pre('findOneAndUpdate', function () {
       add(this);
     });
@@ -415,19 +523,42 @@ describe("what pre('findOneAndUpdate') middleware adds", () => {
         schema((query) => {
           query.set('by', 'middleware');
           query.set('meta.by', 'middleware');
+          query.set('other.by', 'middleware');
           query.set('n', 99);
         }),
       );
       await Thing.saveOrUpsert({ email: 'a', n: 1 }, { onConflict });
       const inserted = await Thing.collection.findOne();
-      expect(inserted).toMatchObject({ n: 1, by: 'middleware', meta: { by: 'middleware', n: 1 } });
-      await Thing.collection.updateOne({}, { $set: { by: 'x', 'meta.by': 'x', n: 5 } });
+      const added = { by: 'middleware', other: { by: 'middleware' } };
+      expect(inserted).toMatchObject({ ...added, n: 1, meta: { by: 'middleware', n: 1 } });
+      const old = { by: 'x', 'meta.by': 'x', 'other.by': 'x', n: 5 };
+      await Thing.collection.updateOne({}, { $set: old });
       await Thing.saveOrUpsert({ email: 'a', n: 2 }, { onConflict });
       const expected =
         onConflict === 'skip'
-          ? { n: 5, by: 'x', meta: { by: 'x' } }
-          : { n: 2, by: 'middleware', meta: { by: 'middleware' } };
+          ? { n: 5, by: 'x', meta: { by: 'x' }, other: { by: 'x' } }
+          : { ...added, n: 2, meta: { by: 'middleware' } };
       expect(await Thing.collection.findOne()).toMatchObject(expected);
+    },
+  );
+
+  it.each(['update', 'skip', 'replace'] as const)(
+    'may not be a pipeline with %s: nothing is sent',
+    async (onConflict) => {
+      const Thing = await compile(
+        schema((query) => {
+          const changed = query as unknown as Record<
+            'setUpdate' | 'setOptions',
+            (a: unknown) => void
+          >;
+          changed.setOptions({ updatePipeline: true });
+          changed.setUpdate([{ $set: { n: 1 } }]);
+        }),
+      );
+      await expect(Thing.saveOrUpsert({ email: 'a' }, { onConflict })).rejects.toThrow(
+        "pre('findOneAndUpdate') middleware made the update a pipeline",
+      );
+      expect(await Thing.countDocuments()).toBe(0);
     },
   );
 

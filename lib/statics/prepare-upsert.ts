@@ -2,7 +2,7 @@
 import { findOptions, show, type AnyModel, type AnySchema } from '../options';
 import { findGivenTarget, findNamedTarget, findTargets } from '../schema/conflict-target';
 import { keptPathsOf, pathsBelow, timestampPaths, type TimestampPaths } from '../schema/kept-paths';
-import { isAtOrBelow } from '../schema/path';
+import { findPathType, isAtOrBelow } from '../schema/path';
 import type { UniqueIndex } from '../schema/unique-index';
 import {
   hasMiddleware,
@@ -48,7 +48,8 @@ export function startUpsertCall(model: AnyModel, options: UpsertOptions): Upsert
   const named = conflictTarget === undefined ? undefined : findNamedTarget(model, conflictTarget);
   // Not for each of many inputs: a call that can write none is wrong as a whole.
   if (named === undefined) findTargets(model);
-  const update = findUpdateRule(options.update) ?? { kind: 'all' };
+  // The options were checked by it.
+  const update = findUpdateRule(options.update) as UpdateRule;
   checkUpdateOption(model, update);
   return { model, options, named, update };
 }
@@ -141,7 +142,8 @@ function toWrite(
         ? { $lte: [{ $size: { $objectToArray: '$$ROOT' } }, Object.keys(filter).length] }
         : { $eq: [{ $type: '$_id' }, 'missing'] };
     const kept = [...keptPathsOf(schema)];
-    return { kind: 'replace', inserted, existing, given: onInsert.paths, kept, isInsert };
+    const isNested = (path: string) => findPathType(schema, path) === undefined;
+    return { kind: 'replace', inserted, existing, given: onInsert.paths, kept, isNested, isInsert };
   }
   const touched = updatedAt === undefined ? [] : [updatedAt];
   const isOperators = update.kind === 'operators';

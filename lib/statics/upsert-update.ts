@@ -49,7 +49,7 @@ export function withRestOnInsert(operators: Operators, inserted: Fields): Operat
 /** Every path that an update writes. */
 export function pathsOf(operators: Operators): string[] {
   const { $rename = {} } = operators;
-  const paths = Object.values(operators).flatMap((fields) => Object.keys(fields ?? {}));
+  const paths = Object.values(operators).flatMap((fields) => Object.keys({ ...fields }));
   return [...paths, ...Object.values($rename).map(String)];
 }
 

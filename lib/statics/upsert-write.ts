@@ -4,6 +4,7 @@ import { isAtOrBelow } from '../schema/path';
 import {
   isPlainObject,
   pathsOf,
+  valueAt,
   withoutEmpty,
   withRestOnInsert,
   type Fields,
@@ -24,10 +25,14 @@ export type UpsertWrite = {
       existing: Fields;
       /** The paths at which the stored document stays as it is. */
       kept: string[];
+      /** Is it a nested object? A subdocument that the document does not have goes as a whole. */
+      isNested: IsNested;
       /** An expression that is true where no document is there. */
       isInsert: object;
     }
 );
+
+type IsNested = (path: string) => boolean;
 
 /** An update as the driver takes it. */
 export type SentUpdate = Operators | object[];
@@ -61,15 +66,15 @@ export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
   const added = mergeFree({}, onInsert, write.given).$setOnInsert ?? {};
   if (write.kind === 'skip') return withRestOnInsert({ $setOnInsert: added }, inserted);
 
-  const { existing, kept, isInsert } = write;
-  const forInsert = toReplacement(withValues(inserted, added), kept);
+  const { existing, kept, isNested, isInsert } = write;
+  const forInsert = toReplacement(withValues(inserted, added), kept, isNested);
   // Mongoose itself adds the version key.
   const differs = Object.entries($setOnInsert).some(([path, value]) => inserted[path] !== value);
   if (inserted === existing && !differs) {
     return [{ $replaceWith: forInsert }];
   }
   const always = Object.fromEntries(Object.entries(added).filter(([path]) => path in $set));
-  const forExisting = toReplacement(withValues(existing, always), kept);
+  const forExisting = toReplacement(withValues(existing, always), kept, isNested);
   return [{ $replaceWith: { $cond: [isInsert, forInsert, forExisting] } }];
 }
 
@@ -86,33 +91,47 @@ function mergeFree(ours: Operators, theirs: Operators, taken: string[]): Operato
 
 function withValues(document: Fields, values: Fields): Fields {
   return Object.entries(values).reduce(
-    (changed, [path, value]) => withValueAt(changed, path.split('.'), value),
+    (changed, [path, value]) => withValueAt(changed, path, value),
     document,
   );
 }
 
-function withValueAt(document: Fields, [name = '', ...below]: string[], value: unknown): Fields {
+function withValueAt(document: Fields, path: string, value: unknown): Fields {
+  const [name, below] = splitAtDot(path);
+  if (below === undefined) return { ...document, [name]: value };
   const child = document[name];
-  const inner = isPlainObject(child) ? child : {};
-  return { ...document, [name]: below.length === 0 ? value : withValueAt(inner, below, value) };
+  return { ...document, [name]: withValueAt(isPlainObject(child) ? child : {}, below, value) };
+}
+
+function splitAtDot(path: string): [name: string, below?: string] {
+  const dot = path.indexOf('.');
+  return dot === -1 ? [path] : [path.slice(0, dot), path.slice(dot + 1)];
 }
 
 /** An expression for `document` that takes the kept paths from the stored one, where it has them. */
-function toReplacement(document: Fields, kept: string[], prefix = ''): object {
+function toReplacement(document: Fields, kept: string[], isNested: IsNested, prefix = ''): object {
   const literal = { ...document };
   const computed: Fields = {};
   for (const path of kept) {
-    const [name = '', ...below] = path.split('.');
-    const value = document[name];
-    if (below.length === 0) computed[name] = toKeptValue(prefix + name, value);
-    else if (name in computed) continue;
+    const [name, below] = splitAtDot(path);
+    const value = valueAt(document, name);
+    const at = prefix + name;
+    if (below === undefined) computed[name] = toKeptValue(at, value);
+    else if (Object.hasOwn(computed, name)) continue;
     else if (isPlainObject(value))
-      computed[name] = toReplacement(value, keptBelow(kept, name), `${prefix}${name}.`);
+      computed[name] = toReplacement(value, keptBelow(kept, name), isNested, `${at}.`);
+    else if (value === undefined && isNested(at))
+      computed[name] = unlessEmpty(toReplacement({}, keptBelow(kept, name), isNested, `${at}.`));
     else continue;
     Reflect.deleteProperty(literal, name);
   }
-  const whole = { $literal: literal };
-  return Object.keys(computed).length === 0 ? whole : { $mergeObjects: [whole, computed] };
+  return { $mergeObjects: [{ $literal: literal }, computed] };
+}
+
+/** A nested object that is not in the document is there for what it keeps. */
+function unlessEmpty(object: object): object {
+  const value = { $cond: [{ $eq: ['$$object', {}] }, '$$REMOVE', '$$object'] };
+  return { $let: { vars: { object }, in: value } };
 }
 
 function keptBelow(kept: string[], name: string): string[] {
