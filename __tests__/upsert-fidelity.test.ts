@@ -200,7 +200,12 @@ const CASES: Record<string, Case> = {
     stored: { email: 'a@x', mixed: { a: 1 }, nested: { a: 1 } },
     input: () => ({ email: 'a@x', mixed: {}, nested: { b: {} } }),
   },
-  'a version key of another name, and none': {
+  'no version key': {
+    schema: () => new Schema({ email, list: [Number] }, { versionKey: false }),
+    stored: { email: 'a@x', list: [1] },
+    input: () => ({ email: 'a@x', list: [2] }),
+  },
+  'a version key of another name': {
     schema: () => new Schema({ email, list: [Number] }, { versionKey: 'version' }),
     stored: { email: 'a@x', list: [1], version: 5 },
     input: () => ({ email: 'a@x', list: [2] }),
@@ -232,6 +237,36 @@ const CASES: Record<string, Case> = {
       return schema;
     },
     stored: { email: 'a@x', log: ['1'], marks: ['1'], tags: ['t'], map: { old: '1' } },
+    input: () => ({ email: 'a@x' }),
+  },
+  'middleware that does more to an array than to add writes it as a whole': {
+    schema: () => {
+      const list = { type: [String], default: ['1', '2'] };
+      const paths = { pulled: list, popped: list, sorted: list, first: list, both: list };
+      const schema = new Schema({ email, ...paths, any: { type: {}, default: ['1'] } });
+      schema.pre('save', function (this: Hooked) {
+        const [pulled, popped, sorted, first, both] = Object.keys(paths).map(
+          (path) => this[path] as Types.Array<string>,
+        );
+        pulled?.pull('1');
+        popped?.$pop();
+        sorted?.sort((a, b) => b.localeCompare(a));
+        first?.push({ $each: ['0'], $position: 0 } as never);
+        both?.push('3');
+        both?.set(0, '0');
+        this['any'] = ['2'];
+      } as never);
+      return schema;
+    },
+    stored: {
+      email: 'a@x',
+      pulled: ['1', '2'],
+      popped: ['1', '2'],
+      sorted: ['1', '2'],
+      first: ['1', '2'],
+      both: ['1', '2'],
+      any: ['1'],
+    },
     input: () => ({ email: 'a@x' }),
   },
 };

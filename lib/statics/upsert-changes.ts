@@ -62,13 +62,15 @@ export function findChanges(
   given: string[],
 ): Changes {
   const after = document.toBSON();
-  const changed = diff(before, takeSnapshot(model, document), sameValueFor(model)).filter(
-    (path) => !isBelowAny(given, path),
-  );
+  const now = takeSnapshot(model, document);
+  const isSame = sameValueFor(model);
+  const changed = diff(before, now, isSame).filter((path) => !isBelowAny(given, path));
   const additions: Changes['additions'] = new Map();
   for (const path of changed) {
     const added = findAddition(document, after, path);
-    if (added) additions.set(path, added);
+    const others = added && (valueAt(now, path) as unknown[]).slice(0, -added.elements.length);
+    // Mongoose's account does not tell of an element that was changed in its place.
+    if (added && isSame(valueAt(before, path), others)) additions.set(path, added);
   }
   const paths = outermost([...given, ...changed].map((path) => toWritablePath(after, path)));
   return { document: after, paths, additions };
