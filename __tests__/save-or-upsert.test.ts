@@ -393,6 +393,59 @@ describe("the schema's own pre('save') middleware", () => {
     expect(runs).toBe(1);
   });
 
+  it('may ask for no write by skipMiddlewareFunction(), and the call says so', async () => {
+    const schema = new Schema({ email: { type: String, unique: true } });
+    schema.pre('save', () => {
+      // It is no Error.
+      // eslint-disable-next-line @typescript-eslint/only-throw-error
+      throw mongoose.skipMiddlewareFunction(undefined);
+    });
+    const User = await compile(schema);
+    const error = await rejection(User.saveOrUpsert({ email: 'a@x' }));
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toHaveProperty(
+      'message',
+      "saveOrUpsert: pre('save') middleware asked for no write, so nothing was written.",
+    );
+    expect(await stored(User)).toEqual([]);
+  });
+
+  it('may set isNew, and sees what it set', async () => {
+    const schema = new Schema({ email: { type: String, unique: true }, role: String });
+    schema.pre('save', function () {
+      this.isNew = false;
+      this.set('role', String(this.isNew));
+    });
+    const User = await compile(schema);
+    for (const created of [true, false]) {
+      expect(await User.saveOrUpsert({ email: 'a@x' })).toMatchObject({
+        created,
+        doc: { role: 'false' },
+      });
+    }
+  });
+
+  it("runs for subdocuments also where their schemas have none of Mongoose's own", async () => {
+    mongoose.set('applyPluginsToChildSchemas', false);
+    try {
+      const hashed = new Schema({ text: String });
+      hashed.pre('save', function (this: Doc) {
+        this['text'] = hash(this['text']);
+      });
+      const plain = new Schema({ text: String });
+      const schema = new Schema({ email: { type: String, unique: true }, plain, hashed });
+      const User = await compile(schema);
+      const input = { email: 'a@x', plain: { text: 'p' } };
+      await User.saveOrUpsert(input);
+      await User.saveOrUpsert({ ...input, hashed: { text: 'h' } });
+      expect(await stored(User)).toMatchObject([
+        { plain: { text: 'p' }, hashed: { text: hash('h') } },
+      ]);
+    } finally {
+      mongoose.set('applyPluginsToChildSchemas', true);
+    }
+  });
+
   it('keeps the write from being sent by its error', async () => {
     const schema = new Schema({ email: { type: String, unique: true } });
     const boom = new Error('boom');
@@ -404,13 +457,17 @@ describe("the schema's own pre('save') middleware", () => {
     expect(await stored(User)).toEqual([]);
   });
 
-  it('has to be run: where it cannot be, the call rejects instead of writing', async () => {
+  it.each<[string, (hooks: object) => object | undefined]>([
+    ['without methods', (hooks) => ({ ...hooks })],
+    ['without lists', () => ({})],
+    ['in another place', () => undefined],
+  ])('has to be run: where it is %s, the call rejects and writes nothing', async (_, toOther) => {
     const schema = new Schema({ email: { type: String, unique: true } });
     schema.pre('save', () => undefined);
     const User = await compile(schema);
-    const { s } = User.schema as unknown as { s: { hooks: object } };
+    const { s } = User.schema as unknown as { s: { hooks: object | undefined } };
     const { hooks } = s;
-    s.hooks = { ...hooks };
+    s.hooks = toOther(hooks as object);
     try {
       await expect(User.saveOrUpsert({ email: 'a@x' })).rejects.toThrow(/saveMiddleware: "skip"/);
       expect(await stored(User)).toEqual([]);
@@ -451,6 +508,54 @@ it("lets the query's middleware run, add to the filter and to the update", async
     errors: { email: { kind: 'unique' } },
   });
   expect(await stored(User)).toMatchObject([{ n: 1 }]);
+});
+
+it("rejects where the query's middleware keeps the write from being sent", async () => {
+  const schema = new Schema({ email: { type: String, unique: true } });
+  schema.pre('findOneAndUpdate', () => {
+    // It is no Error.
+    // eslint-disable-next-line @typescript-eslint/only-throw-error
+    throw mongoose.skipMiddlewareFunction({ email: 'made up' });
+  });
+  const User = await compile(schema);
+  await expect(User.saveOrUpsert({ email: 'a@x' })).rejects.toThrow(
+    "saveOrUpsert: pre('findOneAndUpdate') middleware kept the write from being sent.",
+  );
+  expect(await stored(User)).toEqual([]);
+});
+
+it('rejects where Mongoose sends queries in another way, and writes nothing', async () => {
+  const User = await compile(new Schema({ email: { type: String, unique: true } }));
+  const query = User.findOneAndUpdate.bind(User) as () => { mongooseCollection?: unknown };
+  for (const mongooseCollection of [undefined, {}]) {
+    jest
+      .spyOn(User, 'findOneAndUpdate')
+      .mockImplementationOnce(((...args: []) =>
+        Object.assign(query(...args), { mongooseCollection })) as never);
+    await expect(User.saveOrUpsert({ email: 'a@x' })).rejects.toThrow(
+      'saveOrUpsert: this Mongoose sends queries in another way; nothing was written.',
+    );
+  }
+  expect(await stored(User)).toEqual([]);
+});
+
+it.each<[string, (errors: Doc) => void]>([
+  ['takes the errors away', (errors) => delete errors['username']],
+  ['puts others in their place', (errors) => (errors['username'] = { message: 'vergeben' })],
+])("gives the ValidationError as post('findOneAndUpdate') leaves it: %s", async (_, change) => {
+  const schema = twoKeys();
+  const seen: unknown[] = [];
+  schema.post('findOneAndUpdate', ((error: { errors: Doc }, _doc: unknown, next: () => void) => {
+    change(error.errors);
+    seen.push(error);
+    next();
+  }) as never);
+  const User = await compile(schema);
+  await User.create({ email: 'a@x', username: 'a' });
+  const write = User.saveOrUpsert({ email: 'b@x', username: 'a' }, { conflictTarget: 'email' });
+  const error = await rejection(write);
+  expect(error).toHaveProperty('name', 'ValidationError');
+  expect(seen).toEqual([error]);
 });
 
 it('holds where the app has told Mongoose to distrust filters', async () => {

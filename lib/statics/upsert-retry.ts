@@ -1,6 +1,10 @@
 /** When an upsert runs again: another write took the key in between, and the server did not settle it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addHidden, isUniqueValidationError } from '../error/validation-error';
+import {
+  addHidden,
+  isUniqueValidationError,
+  type UniqueValidatorError,
+} from '../error/validation-error';
 import type { AnyModel } from '../options';
 import type { UniqueIndex } from '../schema/unique-index';
 import { findSession, isInTransaction } from '../session';
@@ -24,7 +28,9 @@ export function waitBeforeRetry(retry: number): Promise<void> {
 /** Did another write take the key of the target itself? Then `error.attempts` says how often it was tried. */
 export function isLostRace(target: UniqueIndex, error: unknown, attempts: number): boolean {
   if (!isUniqueValidationError(error)) return false;
-  const violated = Object.values(error.errors)[0]?.properties.keyPattern ?? {};
+  // Middleware may have changed what the error holds.
+  const [first] = Object.values(error.errors) as Partial<UniqueValidatorError>[];
+  const violated = first?.properties?.keyPattern ?? {};
   if (Object.keys(violated).join() !== Object.keys(target.keyPattern).join()) return false;
   addHidden(error, { attempts });
   return true;
