@@ -576,6 +576,20 @@ describe('the documents that block an index', () => {
   });
 });
 
+it("a server that does not say what it is rejects with that server's error", async () => {
+  const model = compile(email());
+  await model.collection.insertMany([{ email: 'a' }, { email: 'a' }] as never);
+  const { db } = mongoose.connection as unknown as { db: { command: (command: Doc) => unknown } };
+  const send = db.command.bind(db);
+  for (const refusal of [Object.assign(new Error('no'), { code: 13 }), new Error('closed')]) {
+    const command = jest
+      .spyOn(db, 'command')
+      .mockImplementation((sent) => ('hello' in sent ? Promise.reject(refusal) : send(sent)));
+    expect(await rejection(model.auditUniqueIndexes())).toBe(refusal);
+    command.mockRestore();
+  }
+});
+
 describe('nothing is changed', () => {
   it('only these commands are sent', async () => {
     const monitored = await mongoose

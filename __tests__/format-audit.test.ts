@@ -87,6 +87,23 @@ describe('the text of a report', () => {
         '      Then: await User.createIndexes().',
       ],
     ],
+    ...([{ sparse: true }, { partialFilterExpression: { n: 1 } }] as Partial<AuditedIndex>[]).map(
+      (option): [string, AuditedIndex, string[]] => [
+        `one that leaves documents out already, by ${Object.keys(option).join()}`,
+        {
+          ...email,
+          ...option,
+          status: 'missing',
+          blocking: { ...blocking, groups: [{ key: { email: null }, count: 2, ids: [1, 2] }] },
+        },
+        [
+          '  email_1  { email: 1 }  missing, blocked by 1 key in 2 documents',
+          '      { email: null } in 2 documents: 1, 2',
+          decide,
+          '      Then: await User.createIndexes().',
+        ],
+      ],
+    ),
     [
       'one whose values are hidden',
       {
@@ -268,6 +285,8 @@ it('shows values of every type as mongosh takes them, and cuts long ones', async
     [Long.fromNumber(7), '7'],
     [new UUID('00'.repeat(16)), '"00000000-0000-0000-0000-000000000000"'],
     [{ a: { b: 'x' } }, '{ a: { b: "x" } }'],
+    [[], '[]'],
+    [[['a', id, [1]]], `["a", ObjectId("${id.toHexString()}"), [1]]`],
     ['x'.repeat(200), `"${'x'.repeat(79)}…`],
   ];
   await model.collection.insertMany(values.flatMap(([key]) => [{ key }, { key }]));

@@ -175,6 +175,37 @@ describe('saveOrUpsertMany', () => {
     }
   });
 
+  it('ends an ordered call where the server refuses a row before one that is invalid', async () => {
+    await User.create({ email: 'taken@x', username: 'taken' });
+    const inputs = [
+      { email: 'a@x', username: 'taken' },
+      { email: 'b@x', logins: -1 },
+    ];
+    const outcome = await User.saveOrUpsertMany(inputs, { ordered: true });
+    expect(outcome).toMatchObject({
+      failed: 1,
+      results: [{ index: 0, error: { errors: { username: { kind: 'unique' } } } }],
+    });
+    expect(outcome.results).toHaveLength(1);
+  });
+
+  it('finds documents by a collation for a partial input, too', async () => {
+    const schema = new Schema({
+      name: String,
+      n: Number,
+      needed: { type: String, required: true },
+    });
+    schema.index({ name: 1 }, { unique: true, collation: { locale: 'en', strength: 2 } });
+    const Person = await compile(schema);
+    const { _id } = await Person.create({ name: 'Alice', needed: 'x' });
+    const inputs = [{ name: 'ALICE', n: 1 }];
+    expect(await Person.saveOrUpsertMany(inputs, { validateModifiedOnly: true })).toMatchObject({
+      updated: 1,
+      results: [{ created: false, _id }],
+    });
+    expect(await Person.collection.findOne()).toMatchObject({ name: 'ALICE', n: 1, needed: 'x' });
+  });
+
   it('finds documents by a collation, and by values of another type', async () => {
     const schema = new Schema({ name: String, n: Number, code: {} });
     schema.index({ name: 1 }, { unique: true, collation: { locale: 'en', strength: 1 } });
@@ -302,6 +333,21 @@ it.each(['saveOrUpsert', 'saveOrUpsertMany', 'saveOrUpsertMany of partial inputs
   },
 );
 
+it('an update of operators is not written uncast where Mongoose casts in another way', async () => {
+  const query = User.findOneAndUpdate.bind(User) as () => object;
+  jest
+    .spyOn(User, 'findOneAndUpdate')
+    .mockImplementationOnce(((...args: []) =>
+      Object.assign(query(...args), { _castUpdate: undefined })) as never);
+  const inputs = [{ email: 'a@x' }, { email: 'b@x' }];
+  const outcome = await User.saveOrUpsertMany(inputs, { update: { $inc: { logins: '1' } } });
+  const error = {
+    message: 'saveOrUpsertMany: this Mongoose casts updates in another way; nothing was written.',
+  };
+  expect(outcome).toMatchObject({ failed: 2, results: [{ error }, { error }] });
+  expect(await raw(User)).toEqual([]);
+});
+
 describe('many inputs', () => {
   async function* rows(count: number) {
     for (let n = 0; n < count; n += 1) {
@@ -358,6 +404,13 @@ describe('many inputs', () => {
     expect(error).toMatchObject({ message: 'file ended', partialResult: { created: 4 } });
     expect(Object.keys(error as object)).not.toContain('partialResult');
     expect(await User.countDocuments()).toBe(4);
+    function* odd() {
+      yield { email: '0@x' };
+      // No library should, but some do.
+      // eslint-disable-next-line @typescript-eslint/only-throw-error
+      throw 'a text';
+    }
+    expect(await rejection(User.saveOrUpsertMany(odd(), { batchSize: 1 }))).toBe('a text');
     const stop = new Error('enough');
     const stopped = User.saveOrUpsertMany(rows(5), {
       batchSize: 3,

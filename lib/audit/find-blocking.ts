@@ -97,7 +97,7 @@ function toGroup(
 ): BlockingGroup {
   const parts = (paths.length === 1 ? [_id] : _id) as unknown[][];
   const key = paths.flatMap((path, place) => {
-    const part = parts[place] ?? [];
+    const part = parts[place] as unknown[];
     // What the index makes of an empty array.
     return isHidden(path) ? [] : [[path, part.length === 0 ? [] : part[0]] as const];
   });

@@ -28,21 +28,20 @@ function formatOne(audit: UniqueIndexAudit): string[] {
     ...indexes.map((index) => ({ index, result: toResult(index), more: explain(audit, index) })),
     ...undeclared.map((index) => ({ index, result: 'undeclared', more: adviseDeclaring(index) })),
   ];
-  const names = rows.map(({ index }) => index.name);
-  const patterns = rows.map(({ index }) => showObject(index.keyPattern));
+  const width = widthOf(rows.map(({ index }) => index.name));
+  const patternWidth = widthOf(rows.map(({ index }) => showObject(index.keyPattern)));
   return [
     `${model} (collection ${collection})`,
-    ...rows.flatMap(({ result, more }, place) => [
-      `  ${pad(names, place)}  ${pad(patterns, place)}  ${result}`,
+    ...rows.flatMap(({ index, result, more }) => [
+      `  ${index.name.padEnd(width)}  ${showObject(index.keyPattern).padEnd(patternWidth)}  ${result}`,
       ...more.map((line) => `      ${line}`),
     ]),
     ...(rows.length === 0 ? ['  no unique indexes are declared'] : []),
   ];
 }
 
-function pad(column: string[], place: number): string {
-  const width = Math.min(40, Math.max(...column.map(({ length }) => length)));
-  return (column[place] ?? '').padEnd(width);
+function widthOf(column: string[]): number {
+  return Math.min(40, Math.max(...column.map(({ length }) => length)));
 }
 
 function toResult({ status, blocking, notExamined }: AuditedIndex): string {

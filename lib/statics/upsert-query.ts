@@ -106,7 +106,7 @@ export async function sendFindAndModify(
   } catch (error) {
     throw convertUpsertError(error, { model, write, filter, update });
   }
-  const isThere = result.lastErrorObject?.updatedExisting ?? false;
+  const isThere = result.lastErrorObject?.updatedExisting === true;
   if (!isThere && lack !== undefined) throw lack.error;
   return { value: result.value, created: !isThere };
 }
