@@ -269,6 +269,7 @@ describe('the script of the sign-up form', () => {
       document: {
         querySelectorAll: () => [output],
         getElementById: (id: string) => (id === input.name ? input : null),
+        querySelector: () => null,
       },
       fetch: (url: string) =>
         new Promise((resolve) => {
