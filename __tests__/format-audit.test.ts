@@ -236,7 +236,7 @@ describe('the text of a report', () => {
         'All 2 unique indexes as declared.',
       ].join('\n'),
     );
-    expect(formatAudit([])).toBe('All 0 unique indexes as declared.');
+    expect(formatAudit([])).toBe('No unique index is declared.');
   });
 
   it('cannot steer a terminal by what somebody stored', () => {
@@ -293,6 +293,15 @@ it('shows values of every type as mongosh takes them, and cuts long ones', async
   const text = formatAudit(await model.auditUniqueIndexes({ sample: 20 }));
   for (const [, shown] of values) expect(text).toContain(`{ key: ${shown} } in 2 documents`);
 });
+
+it.each([undefined, 'text', {}, [null], Promise.resolve({})])(
+  'takes no %p for a report, and says what to write',
+  (report) => {
+    expect(() => formatAudit(report as never)).toThrow(
+      /^formatAudit: the report is .*; it must be what Model\.auditUniqueIndexes\(\) resolves to/,
+    );
+  },
+);
 
 it('is what the README shows', async () => {
   const readme = readFileSync(path.resolve(__dirname, '../README.md'), 'utf8');

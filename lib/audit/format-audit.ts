@@ -1,4 +1,5 @@
 /** An audit's report as text for a terminal. Pure. */
+import { isObject } from '../error/duplicate-key-error';
 import type { AuditedIndex, UniqueIndexAudit } from './audit-model';
 import type { IndexDifference } from './compare-indexes';
 import type { IndexSpec } from './declared-index';
@@ -10,6 +11,7 @@ import type { Blocking, BlockingGroup } from './find-blocking';
  * that it cannot steer the terminal. Values that are hidden in errors are not in the report, nor here.
  *
  * @param audits one report, or a list of them
+ * @throws TypeError where it is given something else, such as the promise of a report
  *
  * @example
  * console.log(formatAudit(await User.auditUniqueIndexes()));
@@ -18,8 +20,17 @@ export function formatAudit(audits: UniqueIndexAudit | readonly UniqueIndexAudit
   const list = Array.isArray(audits)
     ? (audits as UniqueIndexAudit[])
     : [audits as UniqueIndexAudit];
+  list.forEach(checkAudit);
   const blocks = [...list.map(formatOne), summarize(list)];
   return blocks.map((lines) => lines.map(escape).join('\n')).join('\n\n');
+}
+
+function checkAudit(audit: unknown): void {
+  if (isObject(audit) && Array.isArray(audit['indexes'])) return;
+  throw new TypeError(
+    `formatAudit: the report is ${toText(audit)}; it must be what Model.auditUniqueIndexes() resolves ` +
+      'to, so await that first.',
+  );
 }
 
 function formatOne(audit: UniqueIndexAudit): string[] {
@@ -141,6 +152,7 @@ function showGroup({ key, count: total, ids }: BlockingGroup, paths: string[]): 
 function summarize(audits: UniqueIndexAudit[]): string[] {
   const indexes = audits.flatMap((audit) => audit.indexes);
   const bad = indexes.filter(({ status }) => status !== 'ok').length;
+  if (indexes.length === 0) return ['No unique index is declared.'];
   return [
     bad === 0
       ? `All ${count(indexes.length, 'unique index', 'unique indexes')} as declared.`
