@@ -20,6 +20,16 @@ export interface Outcome {
   stderr: string;
 }
 
+/** What is said of a model User with a unique email whose index was not built. */
+export const EMAIL_IS_MISSING = [
+  'User (collection users)',
+  '  email_1  { email: 1 }  missing',
+  '      Next: await User.createIndexes().',
+  '',
+  '1 of 1 unique index not as declared.',
+  '',
+].join('\n');
+
 export interface Workplace {
   directory: string;
   /** Writes a file of the user's and returns its name. */
