@@ -1,6 +1,6 @@
 /** From the caller's input to one upsert, ready to be sent. */
 import { findOptions, show, type AnyModel, type AnySchema } from '../options';
-import { findGivenTarget, findNamedTarget, findTargets } from '../schema/conflict-target';
+import { findGivenTarget, findNamedTarget } from '../schema/conflict-target';
 import { keptPathsOf, pathsBelow, timestampPaths, type TimestampPaths } from '../schema/kept-paths';
 import { findPathType, isAtOrBelow } from '../schema/path';
 import type { UniqueIndex } from '../schema/unique-index';
@@ -46,8 +46,6 @@ export interface PreparedUpsert extends UpsertFilter {
 export function startUpsertCall(model: AnyModel, options: UpsertOptions): UpsertCall {
   const conflictTarget = options.conflictTarget ?? findOptions(model.schema).conflictTarget;
   const named = conflictTarget === undefined ? undefined : findNamedTarget(model, conflictTarget);
-  // Not for each of many inputs: a call that can write none is wrong as a whole.
-  if (named === undefined) findTargets(model);
   // The options were checked by it.
   const update = findUpdateRule(options.update) as UpdateRule;
   checkUpdateOption(model, update);

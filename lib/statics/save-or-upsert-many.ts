@@ -1,5 +1,6 @@
 import { addHidden } from '../error/validation-error';
 import { show, type AnyModel } from '../options';
+import { findTargets } from '../schema/conflict-target';
 import { startUpsertCall } from './prepare-upsert';
 import { sendBatch } from './upsert-batch';
 import type { Row } from './upsert-bulk';
@@ -50,6 +51,8 @@ export async function saveOrUpsertMany(
   checkInputs(inputs);
   checkOptionsOfMany(options);
   const call = startUpsertCall(this, options);
+  // Not for each of the inputs: a call that can write none is wrong as a whole.
+  if (call.named === undefined) findTargets(this);
   const { batchSize = 1000, ordered = false, onConflict, onProgress } = options;
   const total = Array.isArray(inputs) ? { total: inputs.length } : {};
   const result = { results: [], created: 0, updated: 0, skipped: 0, failed: 0 };
