@@ -151,16 +151,19 @@ export function integerRule(from: number, to: number): Rule {
   return [isInside, `a whole number from ${from} to ${to}`];
 }
 
-const INDEX_RULES: Rules = {
+const MESSAGE_RULES: Rules = {
   message: [isMessage, 'a text or a function that returns one'],
   kind: [isText, 'a text'],
+};
+
+const INDEX_RULES: Rules = {
+  ...MESSAGE_RULES,
   // As a key of `errors` the one would swap the object's prototype.
   path: [(value) => isText(value) && value !== '__proto__', 'the path that shows the error'],
 };
 
 const RULES: Rules = {
-  message: [isMessage, 'a text or a function that returns one'],
-  kind: [isText, 'a text'],
+  ...MESSAGE_RULES,
   indexes: [isObject, 'an object by index name, such as { email_1: { message: "Taken" } }'],
   hideValues: [(value) => value === true || isTextList(value), 'true or a list of paths'],
   onUnexplained: FUNCTION_RULE,

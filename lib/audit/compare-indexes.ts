@@ -1,7 +1,7 @@
 /** Compares an index that a schema declares with what the collection has. Pure. */
 import { isDeepStrictEqual } from 'node:util';
-import type { CollectionIndexes, DatabaseIndex } from './database-index';
 import { isSamePattern, isTextPattern } from '../schema/unique-index';
+import type { CollectionIndexes, DatabaseIndex } from './database-index';
 import type { IndexSpec } from './declared-index';
 
 /**
