@@ -12,3 +12,13 @@ export function sameValueFor({ base }: AnyModel): IsSameValue {
     return EJSON.stringify({ value: a }) === EJSON.stringify({ value: b });
   };
 }
+
+/** By structure: the driver may be another copy. */
+export function isObjectId(value: unknown): value is { toHexString(): string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    '_bsontype' in value &&
+    value._bsontype === 'ObjectId'
+  );
+}

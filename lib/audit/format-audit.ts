@@ -1,5 +1,6 @@
 /** An audit's report as text for a terminal. Pure. */
 import { isObject } from '../error/duplicate-key-error';
+import { isObjectId } from '../same-value';
 import type { AuditedIndex, UniqueIndexAudit } from './audit-model';
 import type { IndexDifference } from './compare-indexes';
 import type { IndexSpec } from './declared-index';
@@ -185,10 +186,6 @@ function toText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(toText).join(', ')}]`;
   const isPlain = Object.getPrototypeOf(value) === Object.prototype;
   return isPlain ? showObject({ ...value }) : JSON.stringify(value);
-}
-
-function isObjectId(value: object): value is { toHexString(): string } {
-  return '_bsontype' in value && value._bsontype === 'ObjectId';
 }
 
 /** Control characters, and those that change the direction of text: stored by anybody. */

@@ -1,5 +1,5 @@
 /** Stage 3: meets the schema. Which index was violated, on which paths, and what was written there. */
-import type { IsSameValue } from '../same-value';
+import { isObjectId, type IsSameValue } from '../same-value';
 import { isSamePattern, type UniqueIndex } from '../schema/unique-index';
 import type { DuplicateKey } from './duplicate-key';
 import { findWrittenValues, isPathUpdated, type Write, type WrittenValue } from './written-value';
@@ -97,13 +97,4 @@ function toKeyText(value: unknown): string | undefined {
   if (typeof value === 'string') return `"${value}"`;
   if (typeof value === 'boolean' || value === null || Number.isInteger(value)) return String(value);
   return isObjectId(value) ? `ObjectId('${value.toHexString()}')` : undefined;
-}
-
-function isObjectId(value: unknown): value is { toHexString(): string } {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    '_bsontype' in value &&
-    value._bsontype === 'ObjectId'
-  );
 }

@@ -1,6 +1,6 @@
 /** What a document was given, and what validation and middleware changed of it. */
 import type { AnyModel } from '../options';
-import { sameValueFor, type IsSameValue } from '../same-value';
+import { isObjectId, sameValueFor, type IsSameValue } from '../same-value';
 import { isAtOrBelow, prefixesOf } from '../schema/path';
 import type { SavableDocument } from './save-middleware';
 import {
@@ -28,9 +28,13 @@ export function toGivenPaths(document: SavableDocument): string[] {
 /** The document as the server would give it back: a deep copy, a Map as the object it is there. */
 export type Snapshot = Record<string, unknown>;
 
-export function takeSnapshot({ base }: AnyModel, document: SavableDocument): Snapshot {
+export function takeSnapshot(model: AnyModel, document: SavableDocument): Snapshot {
+  return toSnapshot(model, toSent(document));
+}
+
+function toSnapshot({ base }: AnyModel, sent: Fields): Snapshot {
   const { BSON } = base.mongo;
-  return BSON.deserialize(BSON.serialize(document.toBSON(), { ignoreUndefined: true }));
+  return BSON.deserialize(BSON.serialize(sent, { ignoreUndefined: true }));
 }
 
 /** The given paths alone: of a document that nothing changed. */
@@ -51,7 +55,7 @@ function toSent(document: SavableDocument): Fields {
 
 function isSentAsItIs(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return value !== undefined;
-  return value instanceof Date || ('_bsontype' in value && value._bsontype === 'ObjectId');
+  return value instanceof Date || isObjectId(value);
 }
 
 /** The given paths, and those that hold another value than `before`. */
@@ -61,8 +65,8 @@ export function findChanges(
   before: Snapshot,
   given: string[],
 ): Changes {
-  const after = document.toBSON();
-  const now = takeSnapshot(model, document);
+  const after = toSent(document);
+  const now = toSnapshot(model, after);
   const isSame = sameValueFor(model);
   const changed = diff(before, now, isSame).filter((path) => !isBelowAny(given, path));
   const additions: Changes['additions'] = new Map();
