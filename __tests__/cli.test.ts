@@ -139,8 +139,10 @@ describe('the models file', () => {
   });
 
   it('may use another database of its connection', async () => {
-    const text = `const mongoose = require('mongoose'); const { Schema } = mongoose; exports.User = mongoose.connection.useDb('audit_other').model('User', ${SCHEMA});`;
-    const other = mongoose.connection.getClient().db('audit_other');
+    // Of this run's own: that of the other major may be going on.
+    const name = `${mongoose.connection.name}_other`;
+    const text = `const mongoose = require('mongoose'); const { Schema } = mongoose; exports.User = mongoose.connection.useDb('${name}').model('User', ${SCHEMA});`;
+    const other = mongoose.connection.getClient().db(name);
     await other.collection('users').insertMany([{ email: 1 }, { email: 1 }]);
     const { code, stdout } = await audit('use-db.js', text);
     await other.dropDatabase();
