@@ -2,6 +2,38 @@ import importX from 'eslint-plugin-import-x';
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
 import tseslint from 'typescript-eslint';
 
+/** Members of Mongoose and the driver that their documentation does not name. */
+const INTERNALS = [
+  '$__',
+  '$__getAtomics',
+  '$isDefault',
+  '$isSubdocument',
+  '$__schema',
+  '_doc',
+  'directModifiedPaths',
+  'initializeTimestamps',
+  '_castUpdate',
+  'mongooseCollection',
+  '_pres',
+  '_posts',
+  'execPre',
+  'execPost',
+  'hooks',
+  'plugins',
+  'childSchemas',
+  'discriminatorMapping',
+  'baseModelName',
+  'caster',
+  'embeddedSchemaType',
+  'skipWrappedFunction',
+  '_message',
+  'transactionAsyncLocalStorage',
+  'otherDbs',
+  '$init',
+];
+
+const names = () => INTERNALS.map((name) => name.replaceAll('$', '\\$')).join('|');
+
 export default tseslint.config(
   { ignores: ['dist', 'coverage', 'node_modules', 'eslint.config.mjs'] },
   ...tseslint.configs.strictTypeChecked,
@@ -19,6 +51,22 @@ export default tseslint.config(
     },
   },
   {
+    files: ['lib/**'],
+    ignores: ['lib/mongoose-internals.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...[`Identifier[name=/^(${names()})$/]`, `Literal[value=/^(${names()})$/]`].map(
+          (selector) => ({
+            selector,
+            message:
+              'An undocumented member of Mongoose: put it behind a function of mongoose-internals.ts.',
+          }),
+        ),
+      ],
+    },
+  },
+  {
     // The tables drive models of every shape, and Mongoose types those as `any`.
     files: ['__tests__/**'],
     rules: {
@@ -31,8 +79,8 @@ export default tseslint.config(
     },
   },
   {
-    // In no TypeScript project: what runs in the browser, and the build.
-    files: ['examples/express-form/public/**', '.build/**'],
+    // In no TypeScript project: what runs in the browser.
+    files: ['examples/express-form/public/**'],
     ...tseslint.configs.disableTypeChecked,
   },
   {

@@ -7,81 +7,52 @@ const files = readdirSync(lib, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.split(path.sep).join('/'));
 
-const source = (file: string) => readFileSync(path.join(lib, file), 'utf8');
-
 /** The imports of a file that stay when it is compiled, and those for types. */
 function importsOf(file: string): { from: string; isType: boolean }[] {
-  const statements = source(file).matchAll(/^(?:import|export) (type )?[^;]*?from '([^']+)';/gm);
+  const source = readFileSync(path.join(lib, file), 'utf8');
+  const statements = source.matchAll(/^(?:import|export) (type )?[^;]*?from '([^']+)';/gm);
   return [...statements].map(([, isType, from]) => ({
     isType: isType !== undefined,
     from: from ?? '',
   }));
 }
 
-/** From the entry down: a file imports only what stands below it. */
-const ORDER = [
-  /^index$/,
-  /^unique-guard$/,
-  /^hooks$/,
-  /^augment$/,
-  /^cli$/,
-  /^cli\/run-audit$/,
-  /^cli\/(connect-models|load-models|user-mongoose|progress)$/,
-  /^cli\/(parse-command|redact)$/,
-  /^statics\/check-unique$/,
-  /^statics\/check-unique-(input|options)$/,
-  /^statics\/save-or-upsert(-many)?$/,
-  /^statics\/upsert-batch$/,
-  /^statics\/(upsert-ids|upsert-retry)$/,
-  /^statics\/upsert-bulk$/,
-  /^statics\/upsert-query$/,
-  /^statics\/prepare-upsert$/,
-  /^statics\/(update-option|upsert-filter)$/,
-  /^statics\/upsert-changes$/,
-  /^statics\/(save-middleware|upsert-options|upsert-write)$/,
-  /^statics\/upsert-update$/,
-  /^statics\/audit-unique-indexes$/,
-  /^audit\/format-audit$/,
-  /^audit\/audit-model$/,
-  /^audit\/(find-blocking|compare-indexes)$/,
-  /^audit\/(blocking-pipeline|database-index)$/,
-  /^audit\/(declared-index|index-keys)$/,
-  /^audit\/expression$/,
-  /^violation\/collect-violations$/,
-  /^violation\/find-violations$/,
-  /^violation\/lookup$/,
-  /^violation\/known-write$/,
-  /^violation\/known-update$/,
-  /^violation\/(document-write|known-document)$/,
-  /^violation\/(index-keys|partial-filter)$/,
-  /^violation\/value-order$/,
-  /^violation\/comparable$/,
-  /^session$/,
-  /^schema\/(conflict-target|kept-paths)$/,
-  /^error\/to-validation-error$/,
-  /^error\/(bulk|index-build-error)$/,
-  /^error\/convert-duplicate$/,
-  /^error\/index-errors$/,
-  /^error\/hidden-value$/,
-  /^error\/(message|validation-error)$/,
-  /^error\/(field-errors|possible-index)$/,
-  /^error\/(duplicate-key|written-value)$/,
-  /^error\/duplicate-key-error$/,
-  /^schema\/unique-index$/,
-  /^schema\/path$/,
-  /^same-value$/,
-  /^options$/,
-  /^document-of$/,
+/** From the entry down: a zone, which is a folder or a file of the top, imports only what is below it. */
+const ZONES = [
+  'index.ts',
+  'unique-guard.ts',
+  'augment.ts',
+  'hooks.ts',
+  'upsert',
+  'check',
+  'cli',
+  'audit',
+  'explain',
+  'convert',
+  'write',
+  'schema',
+  'bson',
+  'options',
+  'mongoose-internals.ts',
 ];
-const rank = (file: string) =>
-  ORDER.findIndex((pattern) => pattern.test(file.replace(/\.ts$/, '')));
+const zoneOf = (file: string) => ZONES.indexOf(file.split('/')[0] ?? '');
 
-it.each(files)('%s imports only what stands below it, so there is no cycle', (file) => {
-  expect(rank(file)).toBeGreaterThanOrEqual(0);
+it.each(files)('%s imports only from its own zone and the zones below', (file) => {
+  expect(zoneOf(file)).toBeGreaterThanOrEqual(0);
   for (const { from } of importsOf(file).filter((one) => one.from.startsWith('.'))) {
-    const imported = path.posix.join(path.posix.dirname(file), from);
-    expect(rank(imported)).toBeGreaterThan(rank(file));
+    const imported = `${path.posix.join(path.posix.dirname(file), from)}.ts`;
+    expect(files).toContain(imported);
+    expect(zoneOf(imported)).toBeGreaterThanOrEqual(zoneOf(file));
   }
+});
+
+it('every zone has a file, so that the list is that of lib', () => {
+  expect(new Set(files.map(zoneOf)).size).toBe(ZONES.length);
+});
+
+it('no two files have one name, but those that do the same job for their folder', () => {
+  const names = files.map((file) => path.posix.basename(file));
+  expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
 });
 
 it.each(files)(
@@ -97,6 +68,8 @@ it.each(files)(
 );
 
 it("only validation-error.ts touches Mongoose's error classes", () => {
-  const touching = files.filter((file) => /\.Error\.Valid|new ValidationError/.test(source(file)));
-  expect(touching).toEqual(['error/validation-error.ts']);
+  const touching = files.filter((file) =>
+    /\.Error\.Valid|new ValidationError/.test(readFileSync(path.join(lib, file), 'utf8')),
+  );
+  expect(touching).toEqual(['convert/validation-error.ts']);
 });

@@ -1,18 +1,19 @@
 import type { Document, Require_id } from 'mongoose';
 import type { UniqueIndexAudit } from './audit/audit-model';
-import type { HydratedDocumentOf, RawDocumentOf } from './document-of';
-import type { UniqueValidationError } from './error/validation-error';
-import type { AnyModel, UniqueGuardCallOptions } from './options';
-import type { AuditOptions } from './statics/audit-unique-indexes';
-import type { CheckUniqueOptions } from './statics/check-unique-options';
-import type { SaveOrUpsertResult } from './statics/save-or-upsert';
-import type { SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
+import type { AuditOptions } from './audit/audit-unique-indexes';
+import type { CheckUniqueOptions } from './check/check-options';
+import type { UniqueValidationError } from './convert/validation-error';
+import type { AnyModel } from './mongoose-internals';
+import type { UniqueGuardCallOptions } from './options/plugin-options';
+import type { HydratedDocumentOf, RawDocumentOf } from './schema/document-of';
+import type { SaveOrUpsertManyResult } from './upsert/many/save-or-upsert-many';
+import type { SaveOrUpsertResult } from './upsert/save-or-upsert';
 import type {
   LeanOption,
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
-} from './statics/upsert-options';
+} from './upsert/upsert-options';
 
 /** The virtuals of a model: what its documents have besides paths, methods and Mongoose's own. */
 type VirtualsOf<M, D = HydratedDocumentOf<M>> = {

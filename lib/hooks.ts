@@ -1,12 +1,20 @@
 /** The error middleware: the list on top, the handlers below. The only file that sees their `this`. */
 import type { CallbackError, ClientSession, Query } from 'mongoose';
-import { convertError } from './error/to-validation-error';
-import { isUniqueValidationError } from './error/validation-error';
-import type { DocumentWrite, UpdateWrite } from './error/written-value';
-import { findOptions, type AnyModel, type AnySchema, type UniqueGuardCallOptions } from './options';
-import { findSession, isInTransaction } from './session';
-import { collectViolations } from './violation/collect-violations';
-import { toDocumentWrite, type AnyDocument } from './violation/document-write';
+import { collectViolations } from './check/collect-all';
+import { convertError, type ErrorShape } from './convert/convert-error';
+import { isUniqueValidationError } from './convert/validation-error';
+import {
+  findDocumentSession,
+  findSaveOptions,
+  findSession,
+  isInTransaction,
+  type AnyDocument,
+  type AnyModel,
+  type AnySchema,
+} from './mongoose-internals';
+import { findOptions, type UniqueGuardCallOptions } from './options/plugin-options';
+import { toDocumentWrite } from './write/document-write';
+import type { DocumentWrite, UpdateWrite } from './write/written-value';
 
 /**
  * Every write that runs middleware. `create` and `insertOne` run `save`'s, `findByIdAndUpdate` runs
@@ -39,11 +47,12 @@ type Next = (error?: CallbackError) => void;
 type AnyQuery = Query<unknown, unknown>;
 
 function convertSaveError(this: AnyDocument, error: unknown, _result: unknown, next: Next): void {
-  const write = (): DocumentWrite => toDocumentWrite(this);
-  const { saveOptions } = this.$__;
-  // Mongoose has put the session of the save's own options there.
-  const session = (this.$session() ?? undefined) as ClientSession | undefined;
-  convertOne(error, this.constructor, write, { options: saveOptions, session }, next);
+  // Mongoose has put the session of the save's own options on the document.
+  const call = (): Call => ({
+    options: findSaveOptions(this),
+    session: findDocumentSession(this),
+  });
+  convertOne(error, this.constructor, () => toDocumentWrite(this), call, next);
 }
 
 function convertInsertManyError(
@@ -60,7 +69,13 @@ function convertBulkWriteError(this: AnyModel, error: unknown, _result: unknown,
 }
 
 function convertUpdateError(this: AnyQuery, error: unknown, _result: unknown, next: Next): void {
-  convertOne(error, this.model, () => toUpdateWrite(this), callOf(this), next);
+  convertOne(
+    error,
+    this.model,
+    () => toUpdateWrite(this),
+    () => callOf(this),
+    next,
+  );
 }
 
 function convertUpdateManyError(
@@ -78,7 +93,7 @@ function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, n
     isComplete: true,
     ...filterOf(this),
   });
-  convertOne(error, this.model, write, callOf(this), next);
+  convertOne(error, this.model, write, () => callOf(this), next);
 }
 
 function toUpdateWrite(query: AnyQuery): UpdateWrite {
@@ -92,7 +107,7 @@ function filterOf(query: AnyQuery): Pick<UpdateWrite, 'filter' | 'mayInsert' | '
 
 /** What the caller of one write has set for it. */
 interface Call {
-  options: object | null | undefined;
+  options: { uniqueGuard?: UniqueGuardCallOptions } | undefined;
   session: ClientSession | null | undefined;
 }
 
@@ -106,12 +121,13 @@ function convertOne(
   error: unknown,
   model: AnyModel,
   write: () => DocumentWrite | UpdateWrite,
-  { options, session }: Call,
+  call: () => Call,
   next: Next,
 ): void {
-  const converted = convertError(error, model, { kind: 'single', write });
+  const shape: ErrorShape = { kind: 'single', write };
+  const converted = convertError(error, model, shape);
   const isNews = converted !== error && isUniqueValidationError(converted);
-  if (!isNews || !collectsAll(model, options) || isInTransaction(findSession(model, session))) {
+  if (!isNews || !collectsAll(model, call)) {
     next(converted);
     return;
   }
@@ -120,9 +136,15 @@ function convertOne(
   });
 }
 
-/** For this call, else as the plugin's options say. */
-function collectsAll(model: AnyModel, options: object | null | undefined): boolean {
-  const ofCall = (options as { uniqueGuard?: UniqueGuardCallOptions } | null | undefined)
-    ?.uniqueGuard;
-  return ofCall?.collectAll ?? findOptions(model.schema).collectAll ?? false;
+/** For this call, else as the plugin's options say; never in a transaction, which the error has ended. */
+function collectsAll(model: AnyModel, call: () => Call): boolean {
+  try {
+    const { options, session } = call();
+    const isAsked =
+      options?.uniqueGuard?.collectAll ?? findOptions(model.schema).collectAll ?? false;
+    return isAsked && !isInTransaction(findSession(model, session));
+  } catch {
+    // What the call wants is not known: the error of the one index is what the server reported.
+    return false;
+  }
 }

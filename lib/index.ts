@@ -1,14 +1,18 @@
 export { uniqueGuard } from './unique-guard';
-export { isDuplicateKeyError } from './error/duplicate-key-error';
-export { isUniqueValidationError } from './error/validation-error';
-export { toValidationError } from './error/to-validation-error';
-export { explainIndexBuildError } from './error/index-build-error';
+export type { AnyModel, AnySchema } from './mongoose-internals';
+export { isDuplicateKeyError } from './convert/find-duplicates';
+export { isUniqueValidationError } from './convert/validation-error';
+export { toValidationError } from './convert/convert-error';
+export { explainIndexBuildError } from './explain/explain-index-build-error';
 export { formatAudit } from './audit/format-audit';
 
 export type { SavedDocumentOf, UniqueGuardMethods, UniqueGuardStatics } from './augment';
-export type { HydratedDocumentOf, PathOf, RawDocumentOf } from './document-of';
-export type { SaveOrUpsertResult } from './statics/save-or-upsert';
-export type { SaveOrUpsertManyEntry, SaveOrUpsertManyResult } from './statics/save-or-upsert-many';
+export type { HydratedDocumentOf, PathOf, RawDocumentOf } from './schema/document-of';
+export type { SaveOrUpsertResult } from './upsert/save-or-upsert';
+export type {
+  SaveOrUpsertManyEntry,
+  SaveOrUpsertManyResult,
+} from './upsert/many/save-or-upsert-many';
 export type {
   ConflictTargetOf,
   LeanOption,
@@ -17,9 +21,9 @@ export type {
   SaveOrUpsertOptions,
   UpdateOperators,
   UpsertOptions,
-} from './statics/upsert-options';
-export type { CheckUniqueOptions } from './statics/check-unique-options';
-export type { AuditOptions } from './statics/audit-unique-indexes';
+} from './upsert/upsert-options';
+export type { CheckUniqueOptions } from './check/check-options';
+export type { AuditOptions } from './audit/audit-unique-indexes';
 export type { AuditedIndex, AuditStep, UniqueIndexAudit } from './audit/audit-model';
 export type { IndexDifference, IndexStatus } from './audit/compare-indexes';
 export type { IndexSpec } from './audit/declared-index';
@@ -28,10 +32,8 @@ export type {
   UniqueValidationError,
   UniqueValidationErrorOf,
   UniqueValidatorError,
-} from './error/validation-error';
+} from './convert/validation-error';
 export type {
-  AnyModel,
-  AnySchema,
   ConflictTarget,
   MessageContext,
   UniqueGuardCallOptions,
@@ -39,4 +41,4 @@ export type {
   UniqueGuardOptions,
   UniqueIndexOptions,
   UniqueMessage,
-} from './options';
+} from './options/plugin-options';

@@ -1,9 +1,11 @@
+import { auditUniqueIndexes } from './audit/audit-unique-indexes';
+import { checkUnique, checkUniqueDocument } from './check/check-unique';
 import { attachHooks } from './hooks';
-import { checkUnique, checkUniqueDocument } from './statics/check-unique';
-import { auditUniqueIndexes } from './statics/audit-unique-indexes';
-import { saveOrUpsert } from './statics/save-or-upsert';
-import { saveOrUpsertMany } from './statics/save-or-upsert-many';
-import { checkOptions, PLUGIN, show, type AnySchema, type UniqueGuardOptions } from './options';
+import type { AnySchema } from './mongoose-internals';
+import { checkOptions, PLUGIN, type UniqueGuardOptions } from './options/plugin-options';
+import { show } from './options/show';
+import { saveOrUpsertMany } from './upsert/many/save-or-upsert-many';
+import { saveOrUpsert } from './upsert/save-or-upsert';
 
 /**
  * The plugin: a write that violates a unique index rejects with Mongoose's own ValidationError,
@@ -45,8 +47,8 @@ function attachStatics(schema: AnySchema): void {
 /** So does a method, and a path of that name, beside which Mongoose would take no method. */
 function attachMethods(schema: AnySchema): void {
   const methods = schema.methods as Record<string, unknown>;
-  const { tree } = schema as unknown as { tree: object };
-  if (!Object.hasOwn(tree, 'checkUnique')) methods['checkUnique'] ??= checkUniqueDocument;
+  if (schema.pathType('checkUnique') === 'adhocOrUndefined')
+    methods['checkUnique'] ??= checkUniqueDocument;
 }
 
 Object.defineProperty(uniqueGuard, PLUGIN, { value: true });

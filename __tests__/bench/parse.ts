@@ -1,5 +1,5 @@
 /** Is reading an error linear in its size? For messages that are made to be slow. */
-import { parseDuplicateKey } from '../../lib/error/duplicate-key';
+import { parseDuplicateKey } from '../../lib/convert/parse-duplicate-key';
 import { quantile } from './measure';
 import type { Row } from './report';
 

@@ -71,7 +71,7 @@ export function makeWorkplace(): Workplace {
       return name;
     },
     run: (args, { env = {}, nodeArgs = [], cwd = app } = {}) =>
-      run([...nodeArgs, path.join(dist, 'cli.js'), ...args], env, cwd),
+      run([...nodeArgs, path.join(dist, 'cli/main.js'), ...args], env, cwd),
   };
 }
 

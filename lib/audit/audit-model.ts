@@ -1,6 +1,8 @@
 /** The report on a model's unique indexes: what is declared, what is there, what is in the way. */
-import { isValueHidden } from '../error/hidden-value';
-import { findOptions, show, type AnyModel } from '../options';
+import { isValueHidden } from '../convert/hide-values';
+import type { AnyModel } from '../mongoose-internals';
+import { findOptions } from '../options/plugin-options';
+import { show } from '../options/show';
 import {
   compareIndex,
   isOnSamePaths,

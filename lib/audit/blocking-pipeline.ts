@@ -1,7 +1,7 @@
 /** The aggregations that find the documents which block an index. They write nothing. Pure. */
 import type { IndexSpec } from './declared-index';
 import type { Expression } from './expression';
-import { fieldAt, toKeysExpression } from './index-keys';
+import { fieldAt, toKeysExpression } from './keys-expression';
 
 export type Stage = Record<string, Expression>;
 

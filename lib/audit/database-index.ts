@@ -1,5 +1,5 @@
 /** The indexes that a collection has. One round trip, a second one where a server knows less. */
-import type { AnyModel } from '../options';
+import type { AnyModel } from '../mongoose-internals';
 import type { IndexSpec } from './declared-index';
 
 export interface DatabaseIndex {

@@ -1,6 +1,6 @@
 /** The unique indexes that Mongoose builds for a model, as it sends them to the server. */
 import { isDeepStrictEqual } from 'node:util';
-import type { AnyModel, AnySchema } from '../options';
+import type { AnyModel, AnySchema } from '../mongoose-internals';
 import { baseOf, readUniqueIndex, schemasOf, type UniqueIndex } from '../schema/unique-index';
 
 /** What tells one index from another on the server. */

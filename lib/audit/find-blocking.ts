@@ -1,6 +1,6 @@
 /** Finds the documents that would make the build of a unique index fail. Reads only. */
-import { isObject } from '../error/duplicate-key-error';
-import type { AnyModel } from '../options';
+import type { AnyModel } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import {
   toDocumentsPipeline,
   toGroupsPipeline,

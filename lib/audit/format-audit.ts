@@ -1,6 +1,6 @@
 /** An audit's report as text for a terminal. Pure. */
-import { isObject } from '../error/duplicate-key-error';
-import { isObjectId } from '../same-value';
+import { isObjectId } from '../bson/same-value';
+import { isObject } from '../options/is-object';
 import type { AuditedIndex, UniqueIndexAudit } from './audit-model';
 import type { IndexDifference } from './compare-indexes';
 import type { IndexSpec } from './declared-index';

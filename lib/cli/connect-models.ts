@@ -1,6 +1,6 @@
 /** Connects the models to the database that is to be audited. */
 import type { Connection } from 'mongoose';
-import type { AnyModel } from '../options';
+import { findParentConnection, type AnyModel } from '../mongoose-internals';
 import { UsageError } from './parse-command';
 
 const DISCONNECTED = [0, 99];
@@ -39,11 +39,8 @@ export async function connectModels(
 
 /** What `useDb()` gives is opened by the connection that it was made from, the first of its others. */
 function toRoot(connection: Connection, from?: Connection): Connection {
-  const { base, otherDbs } = connection as unknown as {
-    base: { connections: unknown[] };
-    otherDbs: Connection[];
-  };
-  const [parent] = otherDbs;
+  const { base } = connection as unknown as { base: { connections: unknown[] } };
+  const parent = findParentConnection(connection);
   // A destroyed one is not listed either, and its first is made from it.
   return base.connections.includes(connection) || parent === undefined || parent === from
     ? connection

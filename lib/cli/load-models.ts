@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Mongoose } from 'mongoose';
-import type { AnyModel } from '../options';
+import type { AnyModel } from '../mongoose-internals';
 import { baseOf } from '../schema/unique-index';
 import { UsageError } from './parse-command';
 

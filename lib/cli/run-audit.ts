@@ -1,8 +1,8 @@
 /** The command itself: from what was typed to the text and the exit code. */
 import type { UniqueIndexAudit } from '../audit/audit-model';
+import { auditUniqueIndexes } from '../audit/audit-unique-indexes';
 import { formatAudit } from '../audit/format-audit';
-import type { AnyModel } from '../options';
-import { auditUniqueIndexes } from '../statics/audit-unique-indexes';
+import type { AnyModel } from '../mongoose-internals';
 import { connectModels } from './connect-models';
 import { findFile, loadModels } from './load-models';
 import type { Command } from './parse-command';

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import type { Model, Mongoose } from 'mongoose';
+import type { Mongoose } from 'mongoose';
+import { preventInit } from '../mongoose-internals';
 import { UsageError } from './parse-command';
 
 /**
@@ -29,13 +30,5 @@ export function requireMongoose(file: string, directory: string): Mongoose {
  */
 export function preventBuilds(mongoose: Mongoose): void {
   mongoose.set({ autoIndex: false, autoCreate: false });
-  const model = mongoose.Model as unknown as Record<string, unknown>;
-  for (const name of ['createCollection', 'createIndexes', 'ensureIndexes', 'syncIndexes']) {
-    model[name] = () => Promise.resolve();
-  }
-  model['createSearchIndexes'] = () => Promise.resolve();
-  model['init'] = function init(this: Model<unknown> & { $init?: Promise<unknown> }) {
-    this.schema.emit('init', this);
-    return (this.$init ??= Promise.resolve(this));
-  };
+  preventInit(mongoose);
 }

@@ -1,5 +1,7 @@
 /** Which unique index says whether a document is there already. */
-import { show, type AnyModel, type ConflictTarget } from '../options';
+import type { AnyModel } from '../mongoose-internals';
+import type { ConflictTarget } from '../options/plugin-options';
+import { show } from '../options/show';
 import { findPathType, prefixesOf } from './path';
 import { findUniqueIndexes, schemasOf, type UniqueIndex } from './unique-index';
 

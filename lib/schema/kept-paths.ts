@@ -1,6 +1,6 @@
 /** The paths that never change once they are written, and the names of the timestamps. Pure. */
-import type { AnySchema } from '../options';
-import { findPathType, type PathType } from './path';
+import type { AnySchema, PathType } from '../mongoose-internals';
+import { findPathType } from './path';
 
 const cache = new WeakMap<AnySchema, Set<string>>();
 

@@ -1,5 +1,5 @@
 /** Dotted paths, and what a schema says of one. */
-import type { AnySchema } from '../options';
+import type { AnySchema, PathType } from '../mongoose-internals';
 
 /** The path and all above it, from the top: `a`, `a.b`, `a.b.c`. */
 export function prefixesOf(path: string): string[] {
@@ -13,15 +13,17 @@ export function isAtOrBelow(path: string, other: string): boolean {
   return path === other || path.startsWith(`${other}.`);
 }
 
-/** What is read here of Mongoose's schema types. */
-export interface PathType {
-  instance?: string;
-  options?: { unique?: unknown; select?: unknown; immutable?: unknown };
-  /** Of a subdocument or an array of them. */
-  schema?: AnySchema;
-  /** Of an array: the type of its elements, by its name in Mongoose 9 and in 8. */
-  embeddedSchemaType?: PathType;
-  caster?: PathType;
+/** Is one of the two paths inside of what lies at the other? */
+export function isRelated(path: string, other: string): boolean {
+  return isAtOrBelow(path, other) || isAtOrBelow(other, path);
+}
+
+/** `contacts.0.email` is `contacts.email` in an index. */
+export function withoutPlaces(path: string): string {
+  return path
+    .split('.')
+    .filter((segment) => !/^\d+$/.test(segment))
+    .join('.');
 }
 
 /** Undefined where the schema has no such path, which Mongoose's own types leave out. */

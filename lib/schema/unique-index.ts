@@ -1,6 +1,6 @@
 /** The unique indexes that a model's schema declares, its discriminators' included. */
 import type { IndexDefinition, IndexOptions, mongo } from 'mongoose';
-import type { AnyModel, AnySchema } from '../options';
+import { findBaseName, findKind, type AnyModel, type AnySchema } from '../mongoose-internals';
 
 export interface UniqueIndex {
   name: string;
@@ -45,17 +45,12 @@ export function schemasOf(model: AnyModel): AnySchema[] {
 
 /** The model that a discriminator is one of; any other model itself. */
 export function baseOf(model: AnyModel): AnyModel {
-  const { baseModelName, db } = model;
-  return (baseModelName === undefined ? undefined : db.models[baseModelName]) ?? model;
-}
-
-/** What Mongoose keeps on the schema of a discriminator; that of its base has no value. */
-function mappingOf(schema: AnySchema): { key: string; value?: unknown } | undefined {
-  return (schema as unknown as { discriminatorMapping?: { key: string } }).discriminatorMapping;
+  const baseName = findBaseName(model);
+  return (baseName === undefined ? undefined : model.db.models[baseName]) ?? model;
 }
 
 function isOfKind(schema: AnySchema): boolean {
-  return mappingOf(schema)?.value != null;
+  return findKind(schema)?.value !== undefined;
 }
 
 function readUniqueIndexes(schema: AnySchema): UniqueIndex[] {
@@ -73,7 +68,7 @@ export function readUniqueIndex(
   const collation =
     options.collation ?? (isTextPattern(keyPattern) ? undefined : schema.options.collation);
   const declared = options.partialFilterExpression as Record<string, unknown> | undefined;
-  const kind = mappingOf(schema);
+  const kind = findKind(schema);
   const isOfKindAlone = kind?.value && !('sparse' in options);
   const builtFilter = isOfKindAlone ? { ...declared, [kind.key]: kind.value } : declared;
   return {

@@ -1,0 +1,487 @@
+import { rmSync } from 'node:fs';
+import nodeModule from 'node:module';
+import path from 'node:path';
+import { Model, Schema, type Mongoose } from 'mongoose';
+import { findFile, type loadModels } from '../../lib/cli/load-models';
+import { parseCommand, type Command } from '../../lib/cli/parse-command';
+import { startProgress, type Terminal } from '../../lib/cli/progress';
+import { redact } from '../../lib/cli/redact';
+import type { runAudit } from '../../lib/cli/run-audit';
+import type { preventBuilds, requireMongoose } from '../../lib/cli/user-mongoose';
+import { EMAIL_IS_MISSING, makeWorkplace, type Workplace } from '../support/command';
+import { testUri, useDatabase, withMongoose } from '../support/database';
+import type { Doc } from '../support/writes';
+
+describe('the command line', () => {
+  const given = ['audit', '--models', 'm.js'];
+  const audit = { kind: 'audit', uri: 'a', models: 'm.js', json: false };
+  it.each<[args: string[], env: Record<string, string>, command: object]>([
+    [[...given, '--uri', 'a'], { MONGODB_URI: 'b' }, audit],
+    [given, { MONGODB_URI: 'b' }, { ...audit, uri: 'b' }],
+    [['--json', ...given], { MONGODB_URI: 'a' }, { ...audit, json: true }],
+    [[...given, '--sample', '0', '--uri=a'], {}, { ...audit, sample: 0 }],
+    [[...given, '--sample', '1000', '--uri=a'], {}, { ...audit, sample: 1000 }],
+    [['--help'], {}, { kind: 'help' }],
+    [['drop', '-h'], {}, { kind: 'help' }],
+  ])('%j with %j is %j', (args, env, command) => {
+    expect(parseCommand(args, env)).toEqual(command);
+  });
+
+  const secret = 'mongodb://admin:hunter2@localhost';
+  const onlyAudit =
+    'the only command is audit; what it needs is given by name: --models <file>, --uri <uri>';
+  it.each<[args: string[], env: Record<string, string>, message: string]>([
+    [[], {}, 'a command is missing'],
+    [['drop'], {}, onlyAudit],
+    [[secret], {}, onlyAudit],
+    [['audit', secret], {}, onlyAudit],
+    [given, {}, '--uri is missing, and MONGODB_URI is not set in the environment'],
+    [given, { MONGODB_URI: '' }, '--uri is missing, and MONGODB_URI is not set in the environment'],
+    [['audit', '--uri', secret], {}, '--models is missing'],
+    [['audit', '--url', secret], {}, "Unknown option '--url'"],
+    [['audit', '--models'], {}, "Option '--models <value>' argument missing"],
+    [['audit', '--json=yes'], {}, "Option '--json' does not take an argument"],
+    ...['1001', '-1', '1.5', 'ten', '', ' 1', '1e2', '0x10'].map(
+      (sample): [string[], Record<string, string>, string] => [
+        [...given, '--uri', secret, `--sample=${sample}`],
+        {},
+        '--sample must be a whole number from 0 to 1000',
+      ],
+    ),
+  ])('%j with %j is refused: %s', (args, env, message) => {
+    expect(() => parseCommand(args, env)).toThrow(
+      expect.objectContaining({ name: 'UsageError', message }),
+    );
+  });
+});
+
+const LEFT_OUT = 'the message is left out, for it holds a part of the connection string';
+
+it.each<[text: string, uri: string | undefined, printed: string]>([
+  ['no secret here', 'mongodb://u:pass@h/d', 'no secret here'],
+  ['at mongodb+srv://u:p@h/d, twice mongodb://h', '', 'at mongodb://… twice mongodb://…'],
+  ['before it is known: mongodb://u:p@h', undefined, 'before it is known: mongodb://…'],
+  ['option word is not known', 'mongodb://u:pass?word@h', LEFT_OUT],
+  ['no host pa$s', 'mongodb://u:pa%24s@h', LEFT_OUT],
+  ['port 80%', 'mongodb://u:80%@h', LEFT_OUT],
+  ['user u', 'mongodb://u@h', 'user u'],
+  ['port 27017 of h', 'mongodb://u@h:27017', 'port 27017 of h'],
+])('%j, of %j, is printed as %j', (text, uri, printed) => {
+  expect(redact(text, uri)).toBe(printed);
+});
+
+describe('progress', () => {
+  const step = { model: 'User', collection: 'users', index: 'email_1' };
+  let written: string[];
+  const progressOn = (isTTY: boolean) =>
+    startProgress({ isTTY, write: (text: unknown) => written.push(String(text)) > 0 });
+  beforeEach(() => {
+    jest.useFakeTimers();
+    written = [];
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('is for what takes longer than a second', () => {
+    const progress = progressOn(true);
+    progress.start(step);
+    jest.advanceTimersByTime(999);
+    expect(written).toEqual([]);
+    jest.advanceTimersByTime(1001);
+    progress.end();
+    jest.advanceTimersByTime(5000);
+    const line = '\r\u001b[Kusers: looking for what blocks email_1,';
+    expect(written).toEqual([`${line} 1 s`, `${line} 2 s`, '\r\u001b[K']);
+  });
+
+  it('is for a terminal', () => {
+    const silent = progressOn(false);
+    silent.start(step);
+    jest.advanceTimersByTime(5000);
+    silent.end();
+    expect(written).toEqual([]);
+  });
+});
+
+let count = 0;
+// Before the connection for it goes.
+afterAll(async () => {
+  for (; count > 0; count -= 1) {
+    await databaseOf(`${mongoose.connection.name}_${String(count)}`).dropDatabase();
+  }
+});
+const mongoose = useDatabase();
+
+/** The name of a database that nobody else has. */
+const nextDatabase = () => `${mongoose.connection.name}_${String((count += 1))}`;
+const databaseOf = (name: string) => mongoose.connection.getClient().db(name);
+
+let place: Workplace;
+let app: string;
+beforeAll(() => {
+  place = makeWorkplace();
+  app = path.join(place.directory, 'app');
+});
+afterAll(() => {
+  rmSync(place.directory, { recursive: true });
+});
+
+interface Parts {
+  loadModels: typeof loadModels;
+  preventBuilds: typeof preventBuilds;
+  requireMongoose: typeof requireMongoose;
+  runAudit: typeof runAudit;
+  /** The one that a models file gets, nobody else. */
+  mongoose: Mongoose;
+}
+
+/** The command changes its Mongoose for good, the Model of all instances: it gets a copy of the package. */
+async function onOwnMongoose<T>(run: (parts: Parts) => Promise<T>): Promise<T> {
+  let result: Promise<T> | undefined;
+  await jest.isolateModulesAsync(async () => {
+    const files = ['load-models', 'user-mongoose', 'run-audit'];
+    const parts = files.map((file) => jest.requireActual<Partial<Parts>>(`../../lib/cli/${file}`));
+    const own = jest.requireActual<Parts['mongoose']>('mongoose');
+    result = run(Object.assign({ mongoose: own }, ...parts) as Parts);
+    // What it loads meanwhile is to be the same copy; a rejection is the caller's.
+    await result.catch(() => undefined);
+  });
+  return result as Promise<T>;
+}
+
+/** The part of a models file that is about the schema. */
+const SCHEMA = `new Schema({ email: { type: String, unique: true } }, { autoIndex: true, autoCreate: true })`;
+const HEAD = `const mongoose = require('mongoose'); const { model, Schema } = mongoose;`;
+const USER = `${HEAD} const User = model('User', ${SCHEMA});`;
+
+describe('loadModels', () => {
+  const load = (name: string, text: string): Promise<string[]> =>
+    onOwnMongoose(async ({ loadModels, preventBuilds, mongoose: own }) => {
+      preventBuilds(own);
+      const models = await loadModels(path.join(app, place.write(name, text)), own);
+      return models.map(({ modelName }) => modelName);
+    });
+  // One that is not found on the connections of the file's Mongoose, so the export alone tells it.
+  const HIDDEN = `${HEAD} const User = new mongoose.Mongoose().model('User', ${SCHEMA});`;
+
+  it.each<[what: string, file: string, text: string, names: string[]]>([
+    ['the export itself', 'itself.js', `${HIDDEN} module.exports = User;`, ['User']],
+    ['what is in lists and objects', 'in.cjs', `${HIDDEN} exports.all = [{ User }];`, ['User']],
+    [
+      'an ES module, by name and as its default',
+      'module.mjs',
+      `import m, { Schema } from 'mongoose'; const one = (name) => new m.Mongoose().model(name, ${SCHEMA}); export const User = one('User'); export default { Order: one('Order') };`,
+      ['User', 'Order'],
+    ],
+    ['what is registered', 'registered.js', USER, ['User']],
+    [
+      'what is registered on a connection of its own',
+      'connection.js',
+      `${HEAD} mongoose.createConnection().model('User', ${SCHEMA});`,
+      ['User'],
+    ],
+    ['each once', 'once.js', `${USER} module.exports = { User, again: [User] };`, ['User']],
+    [
+      'a base, not its discriminators',
+      'discriminators.js',
+      `${USER} exports.Admin = User.discriminator('Admin', new Schema({}));`,
+      ['User'],
+    ],
+    [
+      'a discriminator whose base is no longer there',
+      'orphan.js',
+      `${USER} exports.Admin = User.discriminator('Admin', new Schema({})); mongoose.deleteModel('User');`,
+      ['Admin'],
+    ],
+    [
+      'models alone',
+      'others.js',
+      `${USER} class Store { constructor() { this.User = Hidden; } } const Hidden = new mongoose.Mongoose().model('Hidden', ${SCHEMA});
+       module.exports = { none: null, five: 5, text: 'User', make() { throw new Error('called'); }, store: new Store(), map: new Map([[1, Hidden]]), deep: { deeper: { deepest: { Hidden } } },
+         fakes: [Object.assign(() => {}, { modelName: 'A' }), Object.assign(() => {}, { modelName: 5, schema: {}, db: {} }), Object.assign(() => {}, { modelName: 'C', schema: {} })] };`,
+      ['User'],
+    ],
+  ])('finds %s', async (_what, file, text, names) => {
+    expect(await load(file, text)).toEqual(names);
+  });
+
+  it.each<[what: string, file: string, text: string, message: string]>([
+    [
+      'makes models in a function',
+      'make.js',
+      `exports.make = () => { throw new Error('called'); };`,
+      'neither exports a model nor registers one on mongoose; a function that would make models is not called',
+    ],
+    ['is empty', 'empty.mjs', '', 'neither exports a model nor registers one on mongoose'],
+    [
+      'throws',
+      'throws.js',
+      `throw new TypeError('no such file');`,
+      'throws.js could not be loaded: TypeError: no such file',
+    ],
+    ['throws a text', 'text.mjs', `throw 'a text';`, 'text.mjs could not be loaded: a text'],
+    ['is no JavaScript', 'broken.mjs', 'export const', 'could not be loaded: SyntaxError'],
+  ])('refuses a file that %s', async (_what, file, text, message) => {
+    await expect(load(file, text)).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  it('loads TypeScript by require() where something has registered itself for that', async () => {
+    const { createRequire } = nodeModule;
+    const required: string[] = [];
+    // As ts-node does; that the text is compiled is the work of the test run.
+    const registering = jest.spyOn(nodeModule, 'createRequire').mockImplementation((from) => {
+      const require = createRequire(from);
+      const noting = (name: string): unknown => {
+        required.push(name);
+        return require(name);
+      };
+      return Object.assign(noting, require, { extensions: { '.ts': () => undefined } as never });
+    });
+    const text = `import { model, Schema } from 'mongoose'; const name: string = 'User'; export = { User: model(name, ${SCHEMA}) };`;
+    try {
+      expect(await load('typed.ts', text)).toEqual(['User']);
+      expect(await load('untyped.js', USER)).toEqual(['User']);
+    } finally {
+      registering.mockRestore();
+    }
+    expect(required).toEqual([path.join(app, 'typed.ts')]);
+  });
+
+  it.each(['nope.js', '.'])('refuses %j, which is no file', (name) => {
+    expect(() => findFile(name, app)).toThrow(
+      expect.objectContaining({
+        name: 'UsageError',
+        message: `--models: there is no file ${path.join(app, name)}`,
+      }),
+    );
+  });
+});
+
+describe('requireMongoose', () => {
+  const without = () => path.join(place.directory, 'package');
+  it('finds the one beside the file, else the one where the command runs', () =>
+    onOwnMongoose(({ requireMongoose, mongoose: own }) => {
+      expect(requireMongoose(path.join(app, 'models.js'), without())).toBe(own);
+      expect(requireMongoose(path.join(without(), 'models.js'), app)).toBe(own);
+      return Promise.resolve();
+    }));
+
+  it('says where it has looked', () =>
+    onOwnMongoose(({ requireMongoose }) => {
+      const file = path.join(without(), 'models.js');
+      expect(() => requireMongoose(file, without())).toThrow(
+        `mongoose is not installed, neither beside ${file} nor in ${without()}`,
+      );
+      return Promise.resolve();
+    }));
+});
+
+/** The audit of a models file; `fill` are documents of its users. */
+async function audit(
+  text: string,
+  {
+    fill = [],
+    index = {},
+    terminal = {},
+    ...command
+  }: {
+    fill?: Doc[];
+    index?: Doc;
+    terminal?: Partial<Terminal>;
+  } & Partial<Extract<Command, { kind: 'audit' }>> = {},
+) {
+  const name = nextDatabase();
+  const collection = databaseOf(name).collection('users');
+  if (fill.length > 0) {
+    await collection.insertMany(fill as never);
+    await collection.createIndexes([{ key: { email: 1 }, ...index }]);
+  }
+  const uri = testUri(name);
+  const models = place.write(
+    `models-${String(count)}.${text.includes('await') ? 'mjs' : 'js'}`,
+    text.replaceAll('URI', uri),
+  );
+  const notes: string[] = [];
+  const write = (note: unknown) => notes.push(String(note)) > 0;
+  return onOwnMongoose(async ({ runAudit, mongoose: own }) => {
+    try {
+      const outcome = await runAudit({ kind: 'audit', uri, json: false, models, ...command }, app, {
+        write,
+        ...terminal,
+      });
+      return { ...outcome, notes };
+    } finally {
+      // Nothing is made, and nothing stays open, whatever came out.
+      expect(await databaseOf(name).listCollections().toArray()).toHaveLength(
+        Math.sign(fill.length),
+      );
+      expect(own.connections.map(({ readyState }) => readyState)).not.toContain(1);
+    }
+  });
+}
+
+describe('runAudit', () => {
+  it('tells what is missing, and makes nothing', async () => {
+    expect(await audit(USER)).toEqual({ output: EMAIL_IS_MISSING, exitCode: 1, notes: [] });
+  });
+
+  it('is 0 where all is as declared', async () => {
+    const outcome = await audit(USER, {
+      fill: [{ email: 'a' }],
+      index: { unique: true },
+      terminal: { isTTY: true },
+    });
+    expect(outcome).toMatchObject({ exitCode: 0, notes: [] });
+    expect(outcome.output).toMatch(/All 1 unique index as declared\.\n$/);
+  });
+
+  it.each([
+    [undefined, 10],
+    [1, 1],
+    [0, 0],
+  ])('lists, for a sample of %p, %i of the keys that block', async (sample, listed) => {
+    const fill = Array.from({ length: 24 }, (_, at) => ({ email: at % 12 }));
+    const { output, exitCode } = await audit(USER, {
+      fill,
+      json: true,
+      ...(sample === undefined ? {} : { sample }),
+    });
+    const [{ indexes }] = JSON.parse(output) as [{ indexes: Doc[] }];
+    expect(indexes).toMatchObject([{ name: 'email_1', blocking: { keys: 12, documents: 24 } }]);
+    const { groups } = indexes[0]?.['blocking'] as { groups: unknown[] };
+    expect(groups).toHaveLength(listed);
+    expect(exitCode).toBe(1);
+  });
+
+  it('tells an ObjectId from a text in JSON', async () => {
+    const oid = '65a000000000000000000001';
+    const fill = [new mongoose.Types.ObjectId(oid), oid].map((_id) => ({ _id, email: 'a' }));
+    const { output } = await audit(USER, { fill, json: true });
+    expect(JSON.parse(output)).toMatchObject([
+      { indexes: [{ blocking: { groups: [{ ids: [{ $oid: oid }, oid] }] } }] },
+    ]);
+  });
+
+  it('closes its connections where the server refuses', async () => {
+    await expect(audit(`${HEAD} model('User', ${SCHEMA}, '.users');`)).rejects.toMatchObject({
+      name: 'MongoServerError',
+    });
+  });
+});
+
+describe('a connection', () => {
+  it('that the models file opens is used as it is, which a note tells', async () => {
+    const own = `${HEAD} mongoose.createConnection('URI').model('User', ${SCHEMA});`;
+    expect(await audit(own, { uri: testUri('elsewhere') })).toEqual({
+      output: EMAIL_IS_MISSING,
+      exitCode: 1,
+      notes: [
+        'Note: the models file connects User itself; the connection string given here is not used for that.\n',
+      ],
+    });
+  });
+
+  it('that it opens and closes is opened again', async () => {
+    const closed = `import mongoose, { Schema } from 'mongoose'; const made = mongoose.createConnection('URI'); made.model('User', ${SCHEMA}); await made.asPromise(); await made.close();`;
+    expect(await audit(closed)).toEqual({ output: EMAIL_IS_MISSING, exitCode: 1, notes: [] });
+  });
+
+  it.each([
+    ['of another database', (other: string) => `useDb('${other}')`],
+    ['of another database of another', (other: string) => `useDb('another').useDb('${other}')`],
+  ])('%s is opened by the one it was made from', async (_which, use) => {
+    const other = nextDatabase();
+    await databaseOf(other)
+      .collection('users')
+      .insertMany([{ email: 1 }, { email: 1 }]);
+    const text = `${HEAD} exports.User = mongoose.connection.${use(other)}.model('User', ${SCHEMA});`;
+    const { output, exitCode, notes } = await audit(text);
+    expect(output).toContain('email_1  { email: 1 }  missing, blocked by 1 key in 2 documents');
+    expect({ exitCode, notes }).toEqual({ exitCode: 1, notes: [] });
+  });
+
+  it('is opened once for the models on it and on all that were made from it', async () => {
+    const text = `${HEAD} const first = mongoose.connection.useDb('first');
+      exports.models = [first, first.useDb('second'), mongoose.connection].map((one, at) => one.model('Model' + at, ${SCHEMA}));`;
+    const { output, exitCode, notes } = await audit(text);
+    expect(output).toMatch(/3 of 3 unique indexes not as declared\.\n$/);
+    expect({ exitCode, notes }).toEqual({ exitCode: 1, notes: [] });
+  });
+
+  it.each<[what: string, text: string, uri: string, message: RegExp]>([
+    [
+      'to no server',
+      USER,
+      'mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=200',
+      /^cannot connect: connect ECONNREFUSED/,
+    ],
+    [
+      'by no connection string',
+      USER,
+      'localhost',
+      /^the connection string cannot be read; it must/,
+    ],
+    [
+      'by an option that there is not',
+      USER,
+      'mongodb://localhost/x?hunter2=1',
+      /^the connection string cannot be read; it must/,
+    ],
+    [
+      'that was destroyed',
+      `${HEAD} const made = mongoose.createConnection(); made.model('User', ${SCHEMA}); exports.User = made.models.User; made.destroy();`,
+      'mongodb://localhost',
+      /^cannot connect: Connection has been closed and destroyed/,
+    ],
+    [
+      'whose parent was destroyed',
+      `${HEAD} const made = mongoose.createConnection(); made.useDb('first'); exports.User = made.useDb('other').model('User', ${SCHEMA}); made.destroy();`,
+      'mongodb://localhost',
+      /^cannot connect: Connection has been closed and destroyed/,
+    ],
+  ])('%s is refused with the reason', async (_what, text, uri, message) => {
+    await expect(audit(text, { uri })).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+});
+
+describe('preventBuilds', () => {
+  it('lets no model make a collection or an index, and tells that it is ready', () =>
+    onOwnMongoose(async ({ preventBuilds, mongoose: own }) => {
+      preventBuilds(own);
+      const schema = new own.Schema(
+        { email: { type: String, unique: true } },
+        { autoIndex: true, autoCreate: true },
+      );
+      const ready: unknown[] = [];
+      schema.on('init', (model) => ready.push(model));
+      await withMongoose(own, async () => {
+        const User = own.model('User', schema);
+        expect(ready).toEqual([User]);
+        expect(await User.init()).toBe(User);
+        await User.createCollection();
+        await User.createIndexes();
+        await User.ensureIndexes();
+        await User.syncIndexes();
+        await User.createSearchIndexes();
+        expect(await own.connection.listCollections()).toEqual([]);
+      });
+    }));
+
+  it('changes no other copy of Mongoose', async () => {
+    const names = ['createCollection', 'createIndexes', 'init'];
+    const read = () => names.map((name): unknown => Reflect.get(Model, name));
+    const before = read();
+    await audit(USER);
+    expect(read()).toEqual(before);
+    const User = mongoose.model('User', new Schema({ email: { type: String, unique: true } }));
+    await User.createIndexes();
+    expect(await User.listIndexes()).toHaveLength(2);
+  });
+});

@@ -1,0 +1,24 @@
+import type { AnyModel } from '../mongoose-internals';
+
+/** Says whether two values are one on the server, whatever class each side holds them in. */
+export type IsSameValue = (a: unknown, b: unknown) => boolean;
+
+/** Compares as BSON: the server's answer holds other classes than a document (Long and number). */
+export function sameValueFor({ base }: AnyModel): IsSameValue {
+  const { EJSON } = base.mongo.BSON;
+  return (a, b) => {
+    if (a === b) return true;
+    if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
+    return EJSON.stringify({ value: a }) === EJSON.stringify({ value: b });
+  };
+}
+
+/** By structure: the driver may be another copy. */
+export function isObjectId(value: unknown): value is { toHexString(): string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    '_bsontype' in value &&
+    value._bsontype === 'ObjectId'
+  );
+}

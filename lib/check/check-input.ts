@@ -1,0 +1,45 @@
+/** Values that no question can be made of. */
+import { findValidationError, isMongooseDocument, type AnyDocument } from '../mongoose-internals';
+import { show } from '../options/show';
+import { pathsOfFilter } from '../schema/partial-filter';
+import { isRelated, withoutPlaces } from '../schema/path';
+import type { UniqueIndex } from '../schema/unique-index';
+
+/** Before casting: a path of any type would take them. */
+export function refuseOperators(indexes: UniqueIndex[], input: unknown, at = ''): void {
+  const isOnIndex = indexes.some(({ keyPattern }) =>
+    Object.keys(keyPattern).some((path) => at === '' || isRelated(path, withoutPlaces(at))),
+  );
+  if (!isOnIndex || !isRequestObject(input)) return;
+  const entries = input instanceof Map ? [...input] : Object.entries(input);
+  for (const [key, value] of entries as [string, unknown][]) {
+    if (key.startsWith('$')) {
+      throw new TypeError(
+        `checkUnique: ${at === '' ? 'the input' : `\`${at}\``} has ${show(key)}; it must be a value, ` +
+          'not an object of operators.',
+      );
+    }
+    refuseOperators(indexes, value, at === '' ? key : `${at}.${key}`);
+  }
+}
+
+/** None of a text, a date, bytes, an ObjectId or a Mongoose document. */
+function isRequestObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const isClass = value instanceof Date || value instanceof RegExp || ArrayBuffer.isView(value);
+  return !isClass && !('_bsontype' in value) && !isMongooseDocument(value);
+}
+
+/** What a save would say of such a value; it can be in no index. */
+export function refuseUncast(document: AnyDocument, indexes: UniqueIndex[]): void {
+  const error = findValidationError(document);
+  const paths = indexes.flatMap((index) => [
+    ...Object.keys(index.keyPattern),
+    ...pathsOfFilter(index.builtFilter),
+  ]);
+  const isUncast = Object.entries(error?.errors ?? {}).some(
+    ([path, { name }]) =>
+      name !== 'ValidatorError' && paths.some((one) => isRelated(one, withoutPlaces(path))),
+  );
+  if (isUncast && error) throw error;
+}

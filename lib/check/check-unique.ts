@@ -1,0 +1,104 @@
+import { makeValidationError, type UniqueValidationError } from '../convert/validation-error';
+import {
+  findDocumentSession,
+  findSession,
+  isSubdocument,
+  type AnyDocument,
+  type AnyModel,
+} from '../mongoose-internals';
+import { show } from '../options/show';
+import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
+import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
+import { toDocumentWrite } from '../write/document-write';
+import { listGivenPaths } from '../write/given-paths';
+import { findWrittenValues } from '../write/written-value';
+import { refuseOperators, refuseUncast } from './check-input';
+import {
+  checkCheckArguments,
+  checkDocumentOptions,
+  type CheckUniqueOptions,
+} from './check-options';
+import { toViolationErrors } from './collect-all';
+import { findViolations } from './find-violations';
+import type { KnownDocument } from './known-document';
+import { normaliserFor, toKnownDocument } from './known-write';
+
+/** See {@link UniqueGuardStatics.checkUnique}. */
+export async function checkUnique(
+  this: AnyModel,
+  input: unknown,
+  options: CheckUniqueOptions = {},
+): Promise<UniqueValidationError | null> {
+  checkCheckArguments(this, input, options);
+  const { exclude, paths, session } = options;
+  const own = exclude === undefined ? undefined : toOwn(this, exclude);
+  const document = new this(input) as unknown as AnyDocument;
+  const given = listGivenPaths(document);
+  const isGiven = (path: string) =>
+    given.some((one) => isAtOrBelow(path, withoutPlaces(one))) &&
+    findWrittenValues({ document: document.toBSON() }, path).length > 0;
+  const limit = typeof paths === 'string' ? [paths] : paths;
+  const asked = findUniqueIndexes(document.constructor).filter(({ name, keyPattern }) => {
+    // An _id that is made here is new.
+    if (name === '_id_' && !Object.hasOwn(input as object, '_id')) return false;
+    const isAsked = (path: string) => limit?.some((one) => isRelated(path, one)) ?? true;
+    return Object.keys(keyPattern).some(isAsked);
+  });
+  // Of all that is asked for: a value that was not taken over must not pass for one that is free.
+  refuseOperators(asked, input);
+  refuseUncast(document, asked);
+  const indexes = limit
+    ? asked.filter(({ keyPattern }) => Object.keys(keyPattern).every(isGiven))
+    : asked;
+  return check(document, indexes, own, session);
+}
+
+/** See {@link UniqueGuardMethods.checkUnique}. */
+export async function checkUniqueDocument(
+  this: unknown,
+  options: Pick<CheckUniqueOptions, 'session'> = {},
+): Promise<UniqueValidationError | null> {
+  checkDocumentOptions(options);
+  const document = this as AnyDocument;
+  if (isSubdocument(document)) {
+    throw new TypeError(
+      'checkUnique: this is a subdocument; call checkUnique() of the document that it is in.',
+    );
+  }
+  const session = options.session === undefined ? findDocumentSession(document) : options.session;
+  const indexes = findUniqueIndexes(document.constructor);
+  refuseUncast(document, indexes);
+  return check(document, indexes, undefined, session ?? undefined);
+}
+
+async function check(
+  document: AnyDocument,
+  indexes: UniqueIndex[],
+  own: KnownDocument['own'],
+  session: CheckUniqueOptions['session'],
+): Promise<UniqueValidationError | null> {
+  const model = document.constructor;
+  const write = toDocumentWrite(document);
+  const known = toKnownDocument(model, write);
+  const written = own === undefined ? known : { ...known, own };
+  const options = { session: findSession(model, session) };
+  const violations = await findViolations(model, written, indexes, options);
+  const errors = toViolationErrors(model, write, violations);
+  return errors.length === 0 ? null : makeValidationError(model, errors, undefined);
+}
+
+/** The `_id` to leave out, cast as the documents' own. It is compared here and never sent. */
+function toOwn(model: AnyModel, exclude: unknown): { _id: unknown } {
+  const isDocument = typeof exclude === 'object' && exclude !== null && '_id' in exclude;
+  const given = isDocument ? exclude._id : exclude;
+  try {
+    const _id: unknown = model.schema.path('_id').cast(given, undefined as never, true);
+    return normaliserFor(model)({ _id }) as { _id: unknown };
+  } catch (cause) {
+    throw new TypeError(
+      `checkUnique: exclude is ${show(given)}; it must be an _id of ${model.modelName}, or a document ` +
+        'that has one.',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,100 @@
+/** All the unique indexes that a write violates, where the server has told one. */
+import { toViolatedIndex } from '../convert/match-index';
+import { toIndexErrors } from '../convert/to-validator-errors';
+import {
+  addErrors,
+  addHidden,
+  type UniqueValidationError,
+  type UniqueValidatorError,
+} from '../convert/validation-error';
+import type { AnyModel } from '../mongoose-internals';
+import { findOptions } from '../options/plugin-options';
+import { pathsOfFilter } from '../schema/partial-filter';
+import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
+import {
+  isPathUpdated,
+  type DocumentWrite,
+  type UpdateWrite,
+  type Write,
+} from '../write/written-value';
+import { findViolations, type Violation } from './find-violations';
+import { toKnownWrite } from './known-write';
+
+/** How long a failed write may wait for the other fields, in milliseconds. */
+const COLLECT_LIMIT = 1000;
+
+/**
+ * Adds to `error` the errors of every other unique index that the same write violates, by one query
+ * (one for each collation in use). Takes at most {@link COLLECT_LIMIT} and never rejects: where the
+ * lookup fails, the error stays as it is, with what failed in `error.uniqueGuard`.
+ *
+ * Not for a write in a transaction: the duplicate has aborted it, and outside of it the documents
+ * that it deleted or changed still have their old keys.
+ */
+export async function collectViolations(
+  error: UniqueValidationError,
+  model: AnyModel,
+  toWrite: () => DocumentWrite | UpdateWrite,
+): Promise<void> {
+  try {
+    const write = toWrite();
+    // There is one at least, and all are of one index.
+    const [first] = Object.values(error.errors) as [UniqueValidatorError];
+    const { index: name, keyPattern } = first.properties;
+    const paths = Object.keys(keyPattern).join();
+    const isReported = (index: UniqueIndex) =>
+      index.name === name || (name === undefined && Object.keys(index.keyPattern).join() === paths);
+    const all = findUniqueIndexes(model);
+    const known = toKnownWrite(model, write, isInsert(write, all.find(isReported), keyPattern));
+    if (known === undefined) return;
+    const others = all.filter((index) => !isReported(index));
+    const found = await withinLimit(
+      findViolations(model, known, others, { maxTimeMS: COLLECT_LIMIT }),
+    );
+    addErrors(error, toViolationErrors(model, write, found));
+  } catch (failure) {
+    const reason = 'The other unique indexes could not be looked up, or a message function failed.';
+    addHidden(error, { uniqueGuard: { reason, failure } });
+  }
+}
+
+/** The errors of these violations, as the server's own report of each would give them. */
+export function toViolationErrors(
+  model: AnyModel,
+  write: Write,
+  violations: Violation[],
+): UniqueValidatorError[] {
+  const options = findOptions(model.schema);
+  return violations.flatMap(({ index, key }) => {
+    const paths = Object.keys(index.keyPattern);
+    const told = paths.flatMap((path, at): [string, unknown][] =>
+      key[at] === undefined ? [] : [[path, key[at]]],
+    );
+    // The key is what was written, never the sort key of a collation.
+    const violated = { ...toViolatedIndex(index), isCollated: false };
+    const reported = { keyValue: new Map(told), keyText: undefined };
+    return toIndexErrors(model, options, violated, reported, write)?.validatorErrors ?? [];
+  });
+}
+
+/** An upsert that violates an index of which it changes nothing, in a document that exists, inserted. */
+function isInsert(write: Write, reported: UniqueIndex | undefined, keyPattern: object): boolean {
+  if (write.document !== undefined) return write.loaded === undefined;
+  const paths = [...Object.keys(keyPattern), ...pathsOfFilter(reported?.builtFilter)];
+  return write.mayInsert === true && !paths.some((path) => isPathUpdated(write, path));
+}
+
+/** The server keeps its limit by itself; this one is for a network that does not answer. */
+async function withinLimit<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no answer within ${COLLECT_LIMIT} ms`));
+    }, COLLECT_LIMIT);
+  });
+  try {
+    return await Promise.race([answer, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,85 @@
+/** From what a write sent to what is known of the document that it leaves. Pure. */
+import type { AnyModel } from '../mongoose-internals';
+import { findPathType, isAtOrBelow, isRelated, prefixesOf, withoutPlaces } from '../schema/path';
+import { schemasOf } from '../schema/unique-index';
+import {
+  findEqualities,
+  type DocumentWrite,
+  type UpdateWrite,
+  type Write,
+} from '../write/written-value';
+import type { KnownDocument, Normalise } from './known-document';
+import { toKnownUpdate } from './known-update';
+
+/** `isInsert`: the write made a new document. Undefined where it tells nothing: a pipeline. */
+export function toKnownWrite(
+  model: AnyModel,
+  write: DocumentWrite | UpdateWrite,
+  isInsert: boolean,
+): KnownDocument | undefined {
+  if (write.document !== undefined) return toKnownDocument(model, write);
+  const normalise = normaliserFor(model);
+  const known = toKnownUpdate(write, normalise, isInsert, (path) => isPlainPath(model, path));
+  return known && withOwn(known, isInsert ? undefined : findOwn(write.filter, write, normalise));
+}
+
+/** The same of a document, which always tells. */
+export function toKnownDocument(model: AnyModel, write: DocumentWrite): KnownDocument {
+  const normalise = normaliserFor(model);
+  const { document, loaded, filter } = write;
+  const normal = normalise(document);
+  if (loaded !== undefined) return toKnownSave(normal, loaded, normalise);
+  // A replacement keeps the _id of the document that it replaces.
+  const isTold = (path: string) => filter === undefined || path !== '_id';
+  const known = { document: normal, isKnown: isTold, isChanged: isTold };
+  return withOwn(known, filter && findOwn(filter, write, normalise));
+}
+
+/** As the server would give it back: a copy, with BSON's own number types, without undefined. */
+export function normaliserFor({ base }: AnyModel): Normalise {
+  const { BSON } = base.mongo;
+  return (value) =>
+    BSON.deserialize(BSON.serialize(value, { ignoreUndefined: true }), { promoteValues: false });
+}
+
+/** A type of the user's own may have no name. */
+const MANY = new Set<string | undefined>(['Array', 'Mixed', 'Map']);
+
+/** A declared path that holds one value, so that equality in a filter tells that value. */
+function isPlainPath(model: AnyModel, path: string): boolean {
+  const typesAt = (prefix: string) =>
+    schemasOf(model).flatMap((schema) => findPathType(schema, prefix) ?? []);
+  const isMany = prefixesOf(path).some((prefix) =>
+    typesAt(prefix).some(({ instance }) => MANY.has(instance)),
+  );
+  return !isMany && typesAt(path).length > 0;
+}
+
+function withOwn(known: KnownDocument, own: KnownDocument['own']): KnownDocument {
+  return own === undefined ? known : { ...known, own };
+}
+
+function toKnownSave(
+  document: Record<string, unknown>,
+  { _id, changed, isRead }: NonNullable<Write['loaded']>,
+  normalise: Normalise,
+): KnownDocument {
+  const paths = changed.flatMap((path) => [path, withoutPlaces(path)]);
+  return {
+    document,
+    isKnown: (path) => paths.some((one) => isAtOrBelow(path, one)) || isRead(path),
+    isChanged: (path) => paths.some((one) => isRelated(path, one)),
+    own: normalise({ _id }) as { _id: unknown },
+  };
+}
+
+/** By its `_id`, where the filter says it, else as whatever the filter finds. */
+function findOwn(
+  filter: object,
+  { collation }: Write,
+  normalise: Normalise,
+): NonNullable<KnownDocument['own']> {
+  const [equality] = findEqualities(filter, '_id');
+  const isExact = equality !== undefined && !(collation && typeof equality.value === 'string');
+  return isExact ? (normalise({ _id: equality.value }) as { _id: unknown }) : { filter, collation };
+}

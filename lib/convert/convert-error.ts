@@ -1,0 +1,108 @@
+/** Where the stages meet: from anything thrown to what the caller catches. */
+import type { CallbackError } from 'mongoose';
+import type { AnyModel } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
+import { findOptions, type UniqueGuardNote } from '../options/plugin-options';
+import type { Write } from '../write/written-value';
+import { decorateBulkWriteError, toBulkValidationError } from './convert-bulk';
+import { convertDuplicate, startConversion } from './convert-duplicate';
+import { findDuplicates } from './find-duplicates';
+import { addHidden, isUniqueValidationError } from './validation-error';
+
+/** How the error of a write reaches its caller. */
+export type ErrorShape =
+  /** One document or one query. */
+  | { kind: 'single'; write: () => Write }
+  /** Many documents: a ValidationError with `validationErrors`. */
+  | { kind: 'rows' }
+  /** Whatever was thrown, wrapped or not; rows as for insertMany. */
+  | { kind: 'any' }
+  /** The MongoBulkWriteError itself, decorated. */
+  | { kind: 'bulkWrite' };
+
+/**
+ * Turns a duplicate-key error of a write that no hook sees (`Model.collection.*`,
+ * `connection.bulkWrite`, `$merge`) into the ValidationError that the same violation gives on a
+ * Mongoose write; a bulk error, that of `Model.bulkWrite` and `bulkSave` too, becomes what insertMany
+ * gives. Causes are followed, so an error of your own that wraps a duplicate is one as well. Anything
+ * else comes back as the same object: other errors, a duplicate that no unique index of the model
+ * explains, and an index that could not be built. No round trip, never throws.
+ *
+ * @example
+ * await User.collection.insertOne({ email }).catch((error) => {
+ *   throw toValidationError(error, User);
+ * });
+ */
+export function toValidationError(error: unknown, model: AnyModel): unknown {
+  return convertError(error, model, { kind: 'any' });
+}
+
+/** The same for a hook, which knows what was written. Never throws. */
+export function convertError(error: unknown, model: AnyModel, shape: ErrorShape): CallbackError {
+  let note: UniqueGuardNote;
+  try {
+    const outcome = convert(error, model, shape);
+    if (typeof outcome !== 'string') return outcome as CallbackError;
+    note = toNote(outcome);
+  } catch (failure) {
+    // Whatever failed here, the caller's own error is the one that matters.
+    note = { reason: 'Not converted: a message function or the conversion failed.', failure };
+  }
+  return leaveWithNote(error, model, note) as CallbackError;
+}
+
+function toNote(reason: string): UniqueGuardNote {
+  return { reason: `Not converted: ${reason}.` };
+}
+
+function leaveWithNote(error: unknown, model: AnyModel, note: UniqueGuardNote): unknown {
+  try {
+    if (isExtensible(error)) addHidden(error, { uniqueGuard: note });
+    findOptions(model.schema).onUnexplained?.(error, note);
+  } catch (failure) {
+    note.failure ??= failure;
+  }
+  return error;
+}
+
+function isExtensible(error: unknown): error is object {
+  return isObject(error) && Object.isExtensible(error);
+}
+
+/** What the caller gets, or a sentence that says why a duplicate is left as it is. */
+function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
+  if (isUniqueValidationError(error)) return error;
+  if (shape.kind !== 'any' && (isDecorated(error) || hasNote(error))) return error;
+  // In a hook a user's own error that wraps a duplicate is the user's; Mongoose's wrapper is not.
+  const found =
+    shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
+  if (found === undefined) return error;
+  const conversion = startConversion(model, findOptions(model.schema), (row, reason) => {
+    if (!hasNote(row)) leaveWithNote(row, model, toNote(reason));
+  });
+  if (found.kind === 'single') {
+    const write = shape.kind === 'single' ? shape.write() : {};
+    return convertDuplicate(conversion, found.duplicate, write, found.error);
+  }
+  if (shape.kind === 'rows' || shape.kind === 'any') {
+    return toBulkValidationError(conversion, found);
+  }
+  // A bulk error inside another, or out of the write of one document, is of some other write.
+  const isOwn = shape.kind === 'bulkWrite' && found.error === error;
+  return isOwn ? decorateBulkWriteError(conversion, found) : error;
+}
+
+/** What `unique: [true, message]` makes of the driver's error before any hook runs. */
+function isMongooseWrapper({ name, code }: Record<string, unknown>): boolean {
+  return name === 'MongooseError' && code === undefined;
+}
+
+/** The plugin applied twice says once why it left an error alone. */
+function hasNote(error: unknown): boolean {
+  return isObject(error) && Object.hasOwn(error, 'uniqueGuard');
+}
+
+/** The plugin applied twice, globally and on the schema, converts once. */
+function isDecorated(error: unknown): boolean {
+  return isObject(error) && 'validationErrors' in error;
+}

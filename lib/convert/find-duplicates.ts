@@ -1,0 +1,153 @@
+/**
+ * Stage 1: finds the duplicate-key errors in anything thrown. By structure alone: class names and
+ * module identities change between drivers and between two installed copies of one.
+ */
+import { isObject } from '../options/is-object';
+
+/** One duplicate as the server told it, before anything is read out of it. */
+export interface ServerDuplicate {
+  text: string;
+  keyPattern?: Record<string, unknown>;
+  keyValue?: Record<string, unknown>;
+  /** For each field of the key, in order: is its keyValue an encoding and not the user's value? */
+  hexEncoded?: unknown;
+  collation?: unknown;
+}
+
+/** A duplicate that is one of many writes: a row of insertMany, an operation of bulkWrite. */
+interface DuplicateRow extends ServerDuplicate {
+  /** The driver's or Mongoose's own object for this row. */
+  writeError: object;
+  index: number;
+  /** What the driver sent: the document, or `{ q, u, upsert }` for an update. */
+  op: unknown;
+}
+
+/** What was found: one duplicate, or the rows of a bulk with a count of those that failed otherwise. */
+export type Duplicates =
+  | { kind: 'single'; error: object; duplicate: ServerDuplicate }
+  | { kind: 'bulk'; error: object; rows: DuplicateRow[]; otherErrors: object[] };
+
+/** Causes are followed this far; a longer chain is somebody's loop. */
+const MAX_CAUSES = 10;
+
+/**
+ * Is this error a duplicate key (code 11000), wraps one, or was made from one by this plugin?
+ *
+ * For "catch 11000 and go on, throw the rest": a bulk error counts only when all its rows are
+ * duplicates, because to go on would hide the others. No round trip, never throws.
+ *
+ * @example
+ * try {
+ *   await User.create({ email });
+ * } catch (error) {
+ *   if (!isDuplicateKeyError(error)) throw error;
+ * }
+ */
+export function isDuplicateKeyError(error: unknown): boolean {
+  const found = findDuplicates(error);
+  return found !== undefined && (found.kind === 'single' || found.otherErrors.length === 0);
+}
+
+/**
+ * The duplicates in `error`, its write errors or its causes; undefined where there are none.
+ * `isFollowed` says of which errors the cause counts.
+ */
+export function findDuplicates(
+  error: unknown,
+  isFollowed: (link: Record<string, unknown>) => boolean = () => true,
+): Duplicates | undefined {
+  for (const link of causeChain(error, isFollowed)) {
+    // The driver runs a transaction again on these: they must reach it as they are.
+    if (hasErrorLabels(link)) return undefined;
+    const writeErrors = findWriteErrors(link);
+    const rows = writeErrors.flatMap((writeError) => toRow(writeError) ?? []);
+    const first = rows[0];
+    if (first !== undefined) {
+      // A single write that fails together with its write concern also lists its one write error.
+      if (isWriteConcernError(link)) return { kind: 'single', error: link, duplicate: first };
+      const duplicates = new Set(rows.map(({ writeError }) => writeError));
+      const otherErrors = writeErrors.filter((writeError) => !duplicates.has(writeError));
+      return { kind: 'bulk', error: link, rows, otherErrors };
+    }
+    const duplicate = writeErrors.length === 0 ? toDuplicate(link) : undefined;
+    if (duplicate !== undefined) return { kind: 'single', error: link, duplicate };
+  }
+  return undefined;
+}
+
+function* causeChain(
+  error: unknown,
+  isFollowed: (link: Record<string, unknown>) => boolean,
+): Generator<Record<string, unknown>> {
+  const seen = new Set<object>();
+  let link = error;
+  while (isObject(link) && !seen.has(link) && seen.size < MAX_CAUSES) {
+    seen.add(link);
+    yield link;
+    link = isFollowed(link) ? link['cause'] : undefined;
+  }
+}
+
+/** `writeErrors` is an array, a single object, or a Map of the client's bulkWrite; else in `result`. */
+function findWriteErrors(error: Record<string, unknown>): object[] {
+  const direct = toList(error['writeErrors']);
+  if (direct.length > 0) return direct;
+  const result = error['result'];
+  if (!isObject(result)) return [];
+  const { getWriteErrors } = result;
+  const inResult: unknown =
+    typeof getWriteErrors === 'function' ? getWriteErrors.call(result) : undefined;
+  return toList(inResult ?? result['writeErrors']);
+}
+
+function toList(writeErrors: unknown): object[] {
+  if (writeErrors instanceof Map) {
+    return Array.from(writeErrors as Map<unknown, unknown>, ([index, writeError]) =>
+      isObject(writeError) ? { ...writeError, index } : {},
+    );
+  }
+  return (Array.isArray(writeErrors) ? (writeErrors as unknown[]) : [writeErrors]).filter(isObject);
+}
+
+function toRow(writeError: object): DuplicateRow | undefined {
+  const outer = writeError as Record<string, unknown>;
+  const server = isObject(outer['err']) ? outer['err'] : outer;
+  const duplicate = toDuplicate(server);
+  if (duplicate === undefined) return undefined;
+  const index = Number(outer['index'] ?? server['index']);
+  return { ...duplicate, writeError, index, op: server['op'] };
+}
+
+function toDuplicate(error: Record<string, unknown>): ServerDuplicate | undefined {
+  const text = [error['errmsg'], error['message']].find((one) => typeof one === 'string') ?? '';
+  if (!isDuplicateKeyCode(error['code'], text)) return undefined;
+  const { keyPattern, keyValue, hexEncoded, collation } = error;
+  return {
+    text,
+    ...(isObject(keyPattern) && { keyPattern }),
+    ...(isObject(keyValue) && { keyValue }),
+    ...(hexEncoded !== undefined && { hexEncoded }),
+    ...(collation !== undefined && { collation }),
+  };
+}
+
+/** 11001 and 12582 are old servers'; 16460 is an old mongos's, for duplicates and other things. */
+function isDuplicateKeyCode(code: unknown, text: string): boolean {
+  return (
+    code === 11000 ||
+    code === 11001 ||
+    code === 12582 ||
+    (code === 16460 && text.includes('E11000'))
+  );
+}
+
+function isWriteConcernError(error: Record<string, unknown>): boolean {
+  const result = error['result'];
+  return isObject(result) && isObject(result['writeConcernError']);
+}
+
+function hasErrorLabels(error: Record<string, unknown>): boolean {
+  const labels = error['errorLabels'];
+  return Array.isArray(labels) && labels.length > 0;
+}

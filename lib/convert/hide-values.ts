@@ -1,0 +1,44 @@
+/** Which values stay out of errors, and what stands in their place. */
+import type { AnyModel, AnySchema } from '../mongoose-internals';
+import type { UniqueGuardOptions } from '../options/plugin-options';
+import { findPathType, prefixesOf } from '../schema/path';
+import { schemasOf } from '../schema/unique-index';
+import { addHidden } from './validation-error';
+
+const MESSAGE = 'E11000 duplicate key error (the value is hidden)';
+
+/** By option, or because the schema itself leaves the path out of what it reads. */
+export function isValueHidden(model: AnyModel, options: UniqueGuardOptions, path: string): boolean {
+  const { hideValues = [] } = options;
+  if (hideValues === true || hideValues.includes(path)) return true;
+  return schemasOf(model).some((schema) => isUnselected(schema, path));
+}
+
+function isUnselected(schema: AnySchema, path: string): boolean {
+  return prefixesOf(path).some((one) => findPathType(schema, one)?.options?.select === false);
+}
+
+/** The driver's error without its text, its keyValue and the operation: they all hold the value. */
+export function hideCause(cause: object): object {
+  const { index, code, codeName, keyPattern, errorLabelSet } = cause as Record<string, unknown>;
+  const kept = { index, code, codeName, keyPattern };
+  if (!(cause instanceof Error)) return { ...kept, errmsg: MESSAGE };
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(cause) as object) as object, kept);
+  // The driver's getter for labels reads that set.
+  return addHidden(copy, { message: MESSAGE, stack: hideStack(cause), errorLabelSet });
+}
+
+/** For an error that has to stay the same object: its text alone is replaced. */
+export function hideMessage(error: Error): void {
+  const stack = hideStack(error);
+  error.message = MESSAGE;
+  error.stack = stack;
+  // The driver keeps the server's answer there once more.
+  if ('errorResponse' in error)
+    Reflect.defineProperty(error, 'errorResponse', { enumerable: false });
+}
+
+function hideStack({ name, stack = '' }: Error): string {
+  const frames = stack.split('\n').filter((line) => line.startsWith('    at '));
+  return [`${name}: ${MESSAGE}`, ...frames].join('\n');
+}

@@ -1,0 +1,66 @@
+/** The errors of one violated index: its fields, with the messages, kinds and hidden values that are set. */
+import { sameValueFor } from '../bson/same-value';
+import type { AnyModel } from '../mongoose-internals';
+import type { UniqueGuardOptions, UniqueIndexOptions } from '../options/plugin-options';
+import type { Write } from '../write/written-value';
+import { findFieldErrors, type FieldError } from './find-fields';
+import { isValueHidden } from './hide-values';
+import type { ViolatedIndex } from './match-index';
+import type { DuplicateKey } from './parse-duplicate-key';
+import { makeValidatorError, type UniqueValidatorError } from './validation-error';
+import { toMessage } from './write-message';
+
+export interface IndexErrors {
+  validatorErrors: UniqueValidatorError[];
+  /** Does any of the paths keep its value out of errors? */
+  hidesValue: boolean;
+}
+
+/** Undefined where the index has no path that an error can stand on. */
+export function toIndexErrors(
+  model: AnyModel,
+  options: UniqueGuardOptions,
+  index: ViolatedIndex,
+  key: Pick<DuplicateKey, 'keyValue' | 'keyText'>,
+  write: Write,
+): IndexErrors | undefined {
+  const fields = findFieldErrors(index, key, write, sameValueFor(model));
+  // As a key of `errors` this one would swap the object's prototype.
+  if (fields.length === 0 || fields.some(({ path }) => path === '__proto__')) return undefined;
+  const hidden = fields.filter(({ indexPath }) => isValueHidden(model, options, indexPath));
+  const shown = fields.map((field) =>
+    hidden.includes(field) ? { ...field, value: undefined } : field,
+  );
+  const validatorErrors = toValidatorErrors(index, shown, model, options);
+  return { validatorErrors, hidesValue: hidden.length > 0 };
+}
+
+function toValidatorErrors(
+  { name, keyPattern }: ViolatedIndex,
+  fields: FieldError[],
+  model: AnyModel,
+  options: UniqueGuardOptions,
+): UniqueValidatorError[] {
+  const indexPaths = Object.keys(keyPattern);
+  const indexOptions = ownOptions(options, name);
+  const kind = indexOptions.kind ?? options.kind ?? 'unique';
+  const paths = fields.map(({ path }) => path);
+  return fieldsToShow(fields, indexOptions.path).map(({ path, value }) => {
+    const context = { path, paths, value, kind, index: name, keyPattern, model };
+    const message = toMessage(context, indexPaths, options, indexOptions);
+    return makeValidatorError(model, { path, type: kind, value, message, index: name, keyPattern });
+  });
+}
+
+function ownOptions({ indexes }: UniqueGuardOptions, name: string | undefined): UniqueIndexOptions {
+  const isOwn = name !== undefined && indexes !== undefined && Object.hasOwn(indexes, name);
+  return (isOwn ? indexes[name] : undefined) ?? {};
+}
+
+function fieldsToShow(
+  fields: FieldError[],
+  path: string | undefined,
+): Pick<FieldError, 'path' | 'value'>[] {
+  if (path === undefined) return fields;
+  return [fields.find(({ indexPath }) => indexPath === path) ?? { path, value: undefined }];
+}

@@ -1,0 +1,159 @@
+/** Stage 4: makes Mongoose's ValidationError. The only file that touches Mongoose's error classes. */
+import type { Error as MongooseErrors } from 'mongoose';
+import { nameModelInMessage, type AnyModel } from '../mongoose-internals';
+import type { PathOf, RawDocumentOf } from '../schema/document-of';
+import type { BulkOperation } from '../write/bulk-operation';
+
+/** The error of one path, as it stands in `error.errors`. */
+export type UniqueValidatorError = MongooseErrors.ValidatorError & {
+  /** What Mongoose keeps of a validator, and the violated index. */
+  properties: {
+    /** The name of the violated index, where the server tells it. */
+    index: string | undefined;
+    /** Its paths in order, with 1 or -1. */
+    keyPattern: Record<string, unknown>;
+  };
+};
+
+/** What a write rejects with when a unique index refused it. */
+export interface UniqueValidationError extends MongooseErrors.ValidationError {
+  /** One for each path of the violated index, by path. */
+  errors: Record<string, UniqueValidatorError>;
+  /** Not enumerable: code that checks for 11000 goes on working. */
+  code: 11000;
+  /** The driver's error. Not enumerable, so that JSON does not carry it. */
+  cause: unknown;
+  /** The model whose write it was. Not enumerable. */
+  model: AnyModel;
+  /** On the error of one of many writes: its place in the caller's array. Not enumerable. */
+  index?: number;
+  /** On the error of one of many writes: what it was. Not enumerable. */
+  operation?: BulkOperation;
+  /** On the error of saveOrUpsert's own conflict target: how often it was tried. Not enumerable. */
+  attempts?: number;
+  /** On the error of insertMany: one error for each duplicate row. Not enumerable. */
+  validationErrors?: UniqueValidationError[];
+  /** On the error of insertMany, as the four below, from Mongoose and not enumerable: what is in. */
+  insertedDocs?: unknown[];
+  /** For an unordered insertMany, each row's document or error. */
+  results?: unknown[];
+  /** The driver's own list of the rows that failed. */
+  writeErrors?: unknown[];
+  /** The driver's own result. */
+  result?: unknown;
+  /** What `rawResult` adds: Mongoose's results and validation errors. */
+  mongoose?: unknown;
+}
+
+/** What one ValidatorError is made of. */
+interface ValidatorProperties {
+  path: string;
+  /** The kind; Mongoose calls it so in a validator's properties. */
+  type: string;
+  value: unknown;
+  message: string;
+  index: string | undefined;
+  keyPattern: Record<string, unknown>;
+}
+
+/** From the classes of the model's own Mongoose: `instanceof` holds with two copies installed. */
+export function makeValidatorError(
+  model: AnyModel,
+  { message, ...properties }: ValidatorProperties,
+): UniqueValidatorError {
+  // As a function: Mongoose would fill the placeholders of a text once more, in values too.
+  const withMessage = { ...properties, message: () => message };
+  return withoutStack(
+    () => new model.base.Error.ValidatorError(withMessage as never) as UniqueValidatorError,
+  );
+}
+
+/** A stack takes as long as all the rest, and that of the ValidationError around it says the same. */
+function withoutStack<T>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  // Not an assignment: that throws where an app has frozen its globals.
+  Reflect.set(Error, 'stackTraceLimit', 0);
+  try {
+    return make();
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
+  }
+}
+
+/** Not made from the document: that would leave the error on it and fail its next save. */
+export function makeValidationError(
+  model: AnyModel,
+  validatorErrors: UniqueValidatorError[],
+  cause: unknown,
+): UniqueValidationError {
+  const error = new model.base.Error.ValidationError() as UniqueValidationError;
+  nameModelInMessage(error, model);
+  addErrors(error, validatorErrors);
+  return addHidden(error, { code: 11000, cause, model });
+}
+
+/** A path of two indexes keeps the error of the first. */
+export function addErrors(error: UniqueValidationError, validatorErrors: UniqueValidatorError[]) {
+  for (const validatorError of validatorErrors) {
+    const { path } = validatorError;
+    if (!Object.hasOwn(error.errors, path)) error.addError(path, validatorError);
+  }
+}
+
+/** Adds properties that are there for code, not for JSON or logs. */
+export function addHidden<T extends object>(target: T, properties: object): T {
+  for (const [name, value] of Object.entries(properties)) {
+    Object.defineProperty(target, name, {
+      value: value as unknown,
+      enumerable: false,
+      writable: true,
+      configurable: true,
+    });
+  }
+  return target;
+}
+
+/** The same of a model's write, its paths known to the compiler. */
+export type UniqueValidationErrorOf<M> = Omit<UniqueValidationError, 'errors'> & {
+  /** One for each path of the violated index, by path. */
+  errors: { [Path in PathOf<RawDocumentOf<M>>]?: UniqueValidatorError };
+};
+
+/**
+ * Type guard: is this the ValidationError that this plugin made of a duplicate key? Then
+ * `error.errors['email']?.message` is what stands beside the input. No round trip, never throws.
+ *
+ * @example
+ * if (isUniqueValidationError(error)) response.status(409).json({ errors: error.errors });
+ */
+export function isUniqueValidationError(error: unknown): error is UniqueValidationError;
+/**
+ * The same for the errors of one model's collection, its discriminators' included; the compiler then
+ * knows the paths.
+ *
+ * @example
+ * if (isUniqueValidationError(error, User)) console.log(error.errors.email?.message);
+ */
+export function isUniqueValidationError<M extends AnyModel>(
+  error: unknown,
+  model: M,
+): error is UniqueValidationErrorOf<M>;
+export function isUniqueValidationError(error: unknown, model?: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  const { name, code, errors, model: violated } = error as Partial<MadeError>;
+  if (name !== 'ValidationError' || code !== 11000) return false;
+  if (typeof errors !== 'object' || errors === null) return false;
+  // As a callback of filter() it gets a place there.
+  if (typeof model !== 'function') return true;
+  // A discriminator has its base's collection.
+  const { db, collection } = model as AnyModel;
+  return violated?.db === db && violated.collection.name === collection.name;
+}
+
+/** What a guard may find on anything. */
+interface MadeError {
+  name: unknown;
+  code: unknown;
+  errors: unknown;
+  model: AnyModel;
+}

@@ -1,0 +1,98 @@
+/** Chooses the message of a violation and fills it. */
+import { findElementType, type AnyModel } from '../mongoose-internals';
+import type {
+  MessageContext,
+  UniqueGuardOptions,
+  UniqueIndexOptions,
+} from '../options/plugin-options';
+import { findPathType } from '../schema/path';
+import { schemasOf } from '../schema/unique-index';
+
+/**
+ * The text for one path: the first message that is set, from the most particular to the default.
+ * Throws what a message function throws, and a TypeError where it returns no text.
+ */
+export function toMessage(
+  context: MessageContext,
+  indexPaths: string[],
+  options: UniqueGuardOptions,
+  indexOptions: UniqueIndexOptions,
+): string {
+  const message =
+    findPathMessage(context.model, indexPaths) ??
+    indexOptions.message ??
+    options.message ??
+    findGeneralMessage(context.model) ??
+    defaultMessage;
+  if (typeof message === 'string') return fillTemplate(message, context);
+  const text: unknown = message(context);
+  if (typeof text === 'string') return text;
+  throw new TypeError(`uniqueGuard: a message function returned ${typeof text}, not a text.`);
+}
+
+/** Mongoose's way to give a message, `unique: [true, 'Email taken']`; it is for that path's own index. */
+function findPathMessage(model: AnyModel, indexPaths: string[]): string | undefined {
+  const [indexPath, ...others] = indexPaths;
+  if (indexPath === undefined || others.length > 0) return undefined;
+  for (const schema of schemasOf(model)) {
+    const type = findPathType(schema, indexPath);
+    const ofElements = type && findElementType(type);
+    for (const unique of [type?.options?.unique, ofElements?.options?.unique]) {
+      if (Array.isArray(unique) && typeof unique[1] === 'string') return unique[1];
+    }
+  }
+  return undefined;
+}
+
+/** `mongoose.Error.messages.general.unique`, where an app has set it beside Mongoose's own. */
+function findGeneralMessage(model: AnyModel): UniqueGuardOptions['message'] {
+  const { general } = model.base.Error.messages as { general?: Record<string, unknown> };
+  const message = general?.['unique'];
+  if (typeof message === 'string') return message;
+  return typeof message === 'function'
+    ? (message as (context: MessageContext) => string)
+    : undefined;
+}
+
+function defaultMessage({ path, paths }: MessageContext): string {
+  const quoted = paths.map((one) => `\`${one}\``).join(', ');
+  return paths.length > 1
+    ? `Paths ${quoted} must be unique together.`
+    : `Path \`${path}\` must be unique.`;
+}
+
+/** One pass over the template: what is filled in is never read as a template again. */
+function fillTemplate(template: string, context: MessageContext): string {
+  const { path, paths, value, kind, index } = context;
+  const fill = new Map([
+    ['PATH', () => path],
+    ['PATHS', () => paths.join(', ')],
+    ['VALUE', () => toText(value)],
+    ['KIND', () => kind],
+    ['INDEX', () => index ?? ''],
+  ]);
+  return template.replace(
+    /\{([A-Z]+)\}/g,
+    (placeholder, name: string) => fill.get(name)?.() ?? placeholder,
+  );
+}
+
+function toText(value: unknown): string {
+  // Not told, or hidden.
+  if (value === undefined) return '';
+  if (typeof value === 'symbol' || value === null) return String(value);
+  if (typeof value !== 'object') return `${value as number}`;
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
+  const { toString } = value as { toString?: unknown };
+  const hasText = typeof toString === 'function' && toString !== Object.prototype.toString;
+  // An object's own text: ObjectId, Decimal128, Buffer and the like.
+  return hasText && !Array.isArray(value) && !(value instanceof Map)
+    ? (toString as () => string).call(value)
+    : JSON.stringify(value, toPlain);
+}
+
+/** JSON has no bigint and no Map. */
+function toPlain(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return value instanceof Map ? Object.fromEntries(value) : value;
+}

@@ -1,0 +1,425 @@
+/**
+ * Every undocumented member of Mongoose that this package uses, each behind one function. No other file
+ * touches one; a lint rule forbids it. Each function says what it relies on and what it does when a
+ * version of Mongoose does not have that member: it throws before anything is sent, or it takes the path
+ * on which nothing wrong is stored and nothing hidden is shown.
+ */
+import type { ClientSession, Collection, Connection, Model, Mongoose, Schema } from 'mongoose';
+
+// Mongoose's own types for "some model" and "some schema" need `any` in each parameter: the types
+// of documents, methods and statics stand in places that are neither co- nor contravariant.
+/* eslint-disable @typescript-eslint/no-explicit-any */
+/** Any Mongoose model. */
+export type AnyModel = Model<any, any, any, any, any>;
+/** Any Mongoose schema. */
+export type AnySchema = Schema<any, any, any, any, any, any>;
+/* eslint-enable @typescript-eslint/no-explicit-any */
+
+/** Any Mongoose document: the documented members used here, which Mongoose's own type has as `any`. */
+export interface AnyDocument {
+  constructor: AnyModel;
+  _id: unknown;
+  isNew: boolean;
+  $isNew: boolean;
+  /** The document as it is sent to the server: without getters, references instead of documents. */
+  toBSON(): Record<string, unknown>;
+  isModified(path: string): boolean;
+  isSelected(path: string): boolean;
+  markModified(path: string): void;
+  set(path: string, value: unknown): unknown;
+  get(path: string, type: null, options: { getters: false }): unknown;
+  $session(session?: unknown): unknown;
+  $validate(): Promise<void>;
+}
+
+/** The error of a call that cannot do its work on this version of Mongoose. */
+function missing(member: string, consequence: string): Error {
+  return new Error(
+    `uniqueGuard: this version of Mongoose has no ${member}, so ${consequence}. Nothing was sent. ` +
+      'Use a version that the peerDependencies of mongoose-unique-guard name.',
+  );
+}
+
+type Members = Record<string, unknown>;
+
+const membersOf = (value: object): Members => value as unknown as Members;
+
+function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null;
+}
+
+/* Schemas and models */
+
+/**
+ * The options that a schema's plugin was applied with; undefined where it was not applied. The first
+ * entry wins: a schema's own comes before a global one. Relies on `schema.plugins`, a list of
+ * `{ fn, opts }` that clones and discriminators carry along (since Mongoose 4).
+ *
+ * @throws Error where the list has another form: options such as `hideValues` must not be lost silently
+ */
+export function resolvePluginOptions(
+  schema: AnySchema,
+  isPlugin: (fn: object) => boolean,
+): unknown {
+  const { plugins } = membersOf(schema);
+  const isEntry = (entry: unknown): entry is { fn: object; opts?: unknown } =>
+    isObject(entry) && typeof entry['fn'] === 'function' && 'opts' in entry;
+  if (!Array.isArray(plugins) || !plugins.every(isEntry)) {
+    throw missing('list of plugins with their options', 'the options of the plugin are not known');
+  }
+  const entry = plugins.find(({ fn }) => isPlugin(fn));
+  return entry && (entry.opts ?? {});
+}
+
+/** What Mongoose keeps on the schemas of discriminators. */
+export interface Kind {
+  /** The discriminator key, such as `__t`. */
+  key: string;
+  /** The value of the discriminator; undefined on the base's schema. */
+  value: string | undefined;
+}
+
+/** Undefined where no discriminator was made of the schema or of its base. Relies on `discriminatorMapping`. */
+export function findKind(schema: AnySchema): Kind | undefined {
+  const { discriminatorMapping: mapping } = membersOf(schema);
+  if (!isObject(mapping) || typeof mapping['key'] !== 'string') return undefined;
+  return {
+    key: mapping['key'],
+    value: (mapping['value'] as string | null | undefined) ?? undefined,
+  };
+}
+
+/**
+ * The same for a model.
+ *
+ * @throws Error where the model has discriminators or is one, and Mongoose does not say of which kind:
+ *   without the kind in its filter, a write could reach a document of another kind
+ */
+export function resolveKind(model: AnyModel): Kind | undefined {
+  const kind = findKind(model.schema as AnySchema);
+  const isDiscriminator = findBaseName(model) !== undefined;
+  const isExpected = isDiscriminator || Object.keys(model.discriminators ?? {}).length > 0;
+  if (isExpected && (kind === undefined || (isDiscriminator && kind.value === undefined))) {
+    throw missing('discriminator mapping', `the kind of ${model.modelName} is not known`);
+  }
+  return kind;
+}
+
+/** Relies on `Model.baseModelName`; without it a discriminator counts as a model of its own. */
+export function findBaseName(model: AnyModel): string | undefined {
+  return model.baseModelName;
+}
+
+/** What is read here of Mongoose's schema types. */
+export interface PathType {
+  instance?: string;
+  options?: { unique?: unknown; select?: unknown; immutable?: unknown };
+  /** Of a subdocument or an array of them. */
+  schema?: AnySchema;
+}
+
+/**
+ * The type of an array's elements; undefined for what is no array. Relies on `embeddedSchemaType`
+ * (Mongoose 9) or `caster` (8), which in 8 is a constructor for subdocuments.
+ */
+export function findElementType(type: PathType): PathType | undefined {
+  const { embeddedSchemaType, caster } = membersOf(type);
+  return (embeddedSchemaType ?? caster) as PathType | undefined;
+}
+
+/** The schemas of subdocuments. Relies on `childSchemas`; undefined where it is missing. */
+export function findChildSchemas(schema: AnySchema): AnySchema[] | undefined {
+  const { childSchemas } = membersOf(schema);
+  if (!Array.isArray(childSchemas)) return undefined;
+  return (childSchemas as { schema: AnySchema }[]).map(({ schema: child }) => child);
+}
+
+/* Documents */
+
+/** By the state that every Mongoose document has, whichever copy of Mongoose made it. Relies on `$__`. */
+export function isMongooseDocument(value: unknown): value is AnyDocument {
+  return isObject(value) && '$__' in value;
+}
+
+/** Relies on `$isSubdocument`; without it every document counts as a document of its own. */
+export function isSubdocument(document: object): boolean {
+  return membersOf(document)['$isSubdocument'] === true;
+}
+
+/** Relies on `_doc`, the values without getters. Undefined where it is missing: use `toBSON()`. */
+export function findStoredValues(document: AnyDocument): Members | undefined {
+  const { _doc } = membersOf(document);
+  return isObject(_doc) ? _doc : undefined;
+}
+
+/**
+ * The paths that were set, as `directModifiedPaths()` lists them, without what lies inside a default:
+ * Mongoose marks that as modified for a Map and for an array of subdocuments.
+ *
+ * @throws Error where Mongoose has no `directModifiedPaths()` or no `$isDefault()`
+ */
+export function listModifiedPaths(document: AnyDocument): {
+  paths: string[];
+  isDefault: (path: string) => boolean;
+} {
+  const { directModifiedPaths, $isDefault } = membersOf(document);
+  if (typeof directModifiedPaths !== 'function' || typeof $isDefault !== 'function') {
+    throw missing('directModifiedPaths() or $isDefault()', 'what was set is not known');
+  }
+  return {
+    paths: directModifiedPaths.call(document) as string[],
+    isDefault: (path) => $isDefault.call(document, path) as boolean,
+  };
+}
+
+/** What a save was called with. */
+export interface SaveOptions {
+  pathsToSave?: string[];
+  uniqueGuard?: { collectAll?: boolean };
+}
+
+const stateOf = (document: AnyDocument): Members => {
+  const { $__: state } = membersOf(document);
+  return isObject(state) ? state : {};
+};
+
+/** Relies on `$__.saveOptions`; without it the save counts as one without options. */
+export function findSaveOptions(document: AnyDocument): SaveOptions | undefined {
+  const { saveOptions } = stateOf(document);
+  return isObject(saveOptions) ? saveOptions : undefined;
+}
+
+/** The projection that the document was read with. Relies on `$__.selected`. */
+export function findProjection(document: AnyDocument): Members | undefined {
+  const { selected } = stateOf(document);
+  return isObject(selected) ? selected : undefined;
+}
+
+/**
+ * The ValidationError that holds what could not be cast, and validators' errors so far. Relies on
+ * `$__.validationError`.
+ *
+ * @throws Error where the document has no such state: a value that was not taken over would be missing
+ */
+export function findValidationError(
+  document: AnyDocument,
+): (Error & { errors: Record<string, { name: string }> }) | undefined {
+  const { $__: state } = membersOf(document);
+  if (!isObject(state))
+    throw missing('$__ on documents', 'values that were not cast are not known');
+  return (state['validationError'] ?? undefined) as ReturnType<typeof findValidationError>;
+}
+
+/** The session of a document, which is documented. A hook asks: on anything else it is none. */
+export function findDocumentSession(document: AnyDocument): ClientSession | undefined {
+  const { $session } = membersOf(document);
+  const session: unknown = typeof $session === 'function' ? $session.call(document) : undefined;
+  return (session ?? undefined) as ClientSession | undefined;
+}
+
+/**
+ * Sets `createdAt` and `updatedAt` as `save()` does, those of subdocuments included. Relies on
+ * `initializeTimestamps()`, which Mongoose adds to documents with timestamps.
+ *
+ * @throws Error where it is missing: `updatedAt` of the stored document would be lost
+ */
+export function setTimestamps(document: AnyDocument, hasTimestamps: boolean): void {
+  const { initializeTimestamps: initialize } = membersOf(document);
+  if (typeof initialize === 'function') initialize.call(document);
+  else if (hasTimestamps) {
+    throw missing('initializeTimestamps()', 'the timestamps cannot be set');
+  }
+}
+
+/**
+ * What was done to an array since it was read, such as `[['$push', { $each }]]`. Relies on
+ * `$__getAtomics()`.
+ *
+ * @throws Error where it is missing: elements that were added would overwrite the stored ones
+ */
+export function listAtomics(array: unknown[]): [operator: string, operand: unknown][] {
+  const { $__getAtomics } = membersOf(array);
+  if (typeof $__getAtomics !== 'function') {
+    throw missing('$__getAtomics() on arrays', 'what was added to an array is not known');
+  }
+  return $__getAtomics.call(array) as [string, unknown][];
+}
+
+/* Middleware */
+
+/** One middleware function in Mongoose's list. */
+export interface Hook {
+  fn: { name: string };
+}
+
+/** Kareem, Mongoose's middleware engine: 9 returns a promise, 8 calls back. `bulkSave` uses it so. */
+interface Hooks {
+  filter(keep: (hook: Hook) => boolean): Hooks;
+  execPre(
+    name: 'save',
+    document: unknown,
+    args: unknown[],
+    done: (error?: unknown) => void,
+  ): unknown;
+}
+
+function findHooks(schema: AnySchema): Members | undefined {
+  const { s } = membersOf(schema);
+  return isObject(s) && isObject(s['hooks']) ? s['hooks'] : undefined;
+}
+
+/** Relies on Kareem's `_pres` and `_posts`; undefined where they are missing: any may exist. */
+export function findMiddleware(
+  schema: AnySchema,
+  kind: 'pre' | 'post',
+  operation: 'save' | 'validate',
+): Hook[] | undefined {
+  const hooks = findHooks(schema)?.[kind === 'pre' ? '_pres' : '_posts'];
+  return hooks instanceof Map ? ((hooks.get(operation) ?? []) as Hook[]) : undefined;
+}
+
+/**
+ * Runs the `pre('save')` middleware that `isRun` selects, and that of subdocuments. Relies on
+ * `schema.s.hooks` with `filter()` and `execPre()`, and on `$__.saveOptions`, where the middleware of
+ * subdocuments reads the options of the save.
+ *
+ * @throws Error where the middleware cannot be run: a password that it hashes would be stored as it is
+ * @returns what the middleware rejects with, as `{ error }`
+ */
+export async function runPreSave(
+  document: AnyDocument,
+  saveOptions: object,
+  isRun: (hook: Hook) => boolean,
+): Promise<{ error: unknown } | undefined> {
+  const hooks = findHooks(document.constructor.schema as AnySchema) as Partial<Hooks> | undefined;
+  const { $__: state } = membersOf(document);
+  if (
+    typeof hooks?.filter !== 'function' ||
+    typeof hooks.execPre !== 'function' ||
+    !isObject(state)
+  ) {
+    throw missing(
+      "way to run pre('save') middleware without save()",
+      'call save(), or pass middleware: false where none is needed',
+    );
+  }
+  const own = hooks.filter(isRun);
+  state['saveOptions'] = saveOptions;
+  return new Promise((resolve) => {
+    const done = (error?: unknown): void => {
+      resolve(error ? { error } : undefined);
+    };
+    const promise = own.execPre('save', document, [saveOptions], done);
+    if (promise instanceof Promise) {
+      promise.then(() => {
+        done();
+      }, done);
+    }
+  });
+}
+
+/** What `mongoose.skipMiddlewareFunction()` makes; it is no Error. Relies on the name of its class. */
+export function isSkippedByMiddleware(error: unknown): boolean {
+  return isObject(error) && error.constructor.name === 'skipWrappedFunction';
+}
+
+/* Queries and connections */
+
+type SendFindOneAndUpdate = (filter: object, update: unknown, options: object) => Promise<unknown>;
+
+/**
+ * Lets `send` take the place of the collection's `findOneAndUpdate` for this query alone, so that the
+ * query's middleware, session, lean and hydration hold. Relies on `query.mongooseCollection`.
+ *
+ * @throws Error where it is missing
+ */
+export function replaceFindOneAndUpdate(
+  query: object,
+  send: (collection: Collection) => SendFindOneAndUpdate,
+): void {
+  const members = membersOf(query);
+  const collection = members['mongooseCollection'] as Collection | undefined;
+  if (typeof collection?.findOneAndUpdate !== 'function') {
+    throw missing('mongooseCollection on queries', 'the upsert cannot be sent');
+  }
+  members['mongooseCollection'] = Object.create(collection, {
+    findOneAndUpdate: { value: send(collection) },
+  });
+}
+
+/**
+ * Casts and validates the update of a query as when it is sent. Relies on `_castUpdate()` and
+ * `validate()` of queries.
+ *
+ * @throws Error where they are missing: an update that was not cast would be stored
+ */
+export async function castUpdate(query: {
+  getUpdate(): unknown;
+  getOptions(): object;
+}): Promise<object> {
+  const { _castUpdate, validate } = membersOf(query);
+  if (typeof _castUpdate !== 'function' || typeof validate !== 'function') {
+    throw missing('_castUpdate() or validate() on queries', 'the update cannot be cast');
+  }
+  const cast = _castUpdate.call(query, query.getUpdate()) as object;
+  await (validate.call(query, cast, query.getOptions(), false) as Promise<unknown>);
+  return cast;
+}
+
+/**
+ * The session that an operation runs in: the given one, else that of `connection.transaction()` where
+ * `mongoose.set('transactionAsyncLocalStorage', true)` passes it on. Relies on
+ * `transactionAsyncLocalStorage`.
+ *
+ * @throws Error where an app has set that option and the member is missing: a write would leave the
+ *   transaction that surrounds it
+ */
+export function findSession(
+  { db: { base } }: AnyModel,
+  given: ClientSession | null | undefined,
+): ClientSession | null | undefined {
+  if (given !== undefined) return given;
+  const storage = membersOf(base)['transactionAsyncLocalStorage'] as
+    { getStore(): { session?: ClientSession } | undefined } | undefined;
+  const isSet: unknown = (base as Pick<Mongoose, 'get'>).get(
+    'transactionAsyncLocalStorage' as never,
+  );
+  if (storage === undefined && isSet) {
+    throw missing('transactionAsyncLocalStorage', 'the surrounding transaction is not known');
+  }
+  return storage?.getStore()?.session;
+}
+
+/** Documented; beside the session that it asks. */
+export function isInTransaction(session: ClientSession | null | undefined): boolean {
+  return session?.inTransaction() ?? false;
+}
+
+/** What `useDb()` gives is opened by the connection that it was made from. Relies on `otherDbs`. */
+export function findParentConnection(connection: Connection): Connection | undefined {
+  const { otherDbs } = membersOf(connection);
+  return Array.isArray(otherDbs) ? (otherDbs[0] as Connection | undefined) : undefined;
+}
+
+/**
+ * From here on no model of this Mongoose creates a collection or builds an index. Relies on `Model.init`
+ * keeping its promise in `$init`; without it models wait for nothing, and still build nothing.
+ */
+export function preventInit(mongoose: Mongoose): void {
+  const model = membersOf(mongoose.Model);
+  for (const name of ['createCollection', 'createIndexes', 'ensureIndexes', 'syncIndexes']) {
+    model[name] = () => Promise.resolve();
+  }
+  model['createSearchIndexes'] = () => Promise.resolve();
+  model['init'] = function init(this: AnyModel) {
+    this.schema.emit('init', this);
+    return (membersOf(this)['$init'] ??= Promise.resolve(this));
+  };
+}
+
+/* Errors */
+
+/** Mongoose's message begins with the model's name. Relies on `_message`; without it that is left out. */
+export function nameModelInMessage(error: Error, model: AnyModel): void {
+  membersOf(error)['_message'] = `${model.modelName} validation failed`;
+}

@@ -1,0 +1,58 @@
+/** Checks options: for each its rule, and an error that says what is allowed. */
+import type { ClientSession } from 'mongoose';
+import { isObject } from './is-object';
+import { show } from './show';
+
+export const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+export const isTextList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+
+/** A check of one option, and what is allowed, in words. */
+export type Rule = [check: (value: unknown) => boolean, allowed: string];
+
+/** For each option its rule. */
+export type Rules = Record<string, Rule>;
+
+const isPaths = (value: unknown): boolean =>
+  isText(value) || (isTextList(value) && (value as unknown[]).length > 0);
+
+export const PATHS_RULE: Rule = [isPaths, 'a path or a list of paths'];
+
+export const CONFLICT_TARGET_RULE: Rule = [
+  isPaths,
+  'a path, a list of paths or the name of a unique index',
+];
+
+export const BOOLEAN_RULE: Rule = [(value) => typeof value === 'boolean', 'true or false'];
+
+export const FUNCTION_RULE: Rule = [(value) => typeof value === 'function', 'a function'];
+
+export function integerRule(from: number, to: number): Rule {
+  const isInside = (value: unknown): boolean =>
+    Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
+  return [isInside, `a whole number from ${from} to ${to}`];
+}
+
+/** By structure: the driver may be another copy. */
+export const SESSION_RULE: Rule = [
+  (value) =>
+    value === null || typeof (value as Partial<ClientSession>).inTransaction === 'function',
+  'what mongoose.startSession() gives, or null',
+];
+
+/** The same for any object of options; an option that is undefined counts as left out. */
+export function checkRules(what: string, given: unknown, rules: Rules): void {
+  const allowed = Object.keys(rules).join(', ');
+  if (!isObject(given) || Array.isArray(given)) {
+    throw new TypeError(`${what} is ${show(given)}; it must be an object with any of ${allowed}.`);
+  }
+  for (const [name, value] of Object.entries(given)) {
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (rule === undefined) {
+      throw new TypeError(`${what} has no ${show(name)}; allowed are ${allowed}.`);
+    }
+    const [check, kind] = rule;
+    if (value !== undefined && !check(value)) {
+      throw new TypeError(`${what}.${name} is ${show(value)}; it must be ${kind}.`);
+    }
+  }
+}

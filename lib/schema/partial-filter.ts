@@ -1,0 +1,118 @@
+/** Which documents a partial index holds. Pure; what is not certain counts as no. */
+import { isEmbedded, toComparable } from '../bson/comparable';
+import { compare, typesOf } from '../bson/value-order';
+
+/** One document, and whether all is known of a path: a path that is missing may only not be told. */
+interface Known {
+  document: Record<string, unknown>;
+  isKnown: (path: string) => boolean;
+}
+
+type Condition = Record<string, unknown>;
+
+/** The paths that the expression reads. */
+export function pathsOfFilter(expression: Condition = {}): string[] {
+  return Object.entries(expression).flatMap(([key, value]) =>
+    key.startsWith('$') && Array.isArray(value)
+      ? value.flatMap((part) => pathsOfFilter(part as Condition))
+      : [key],
+  );
+}
+
+const MAX_CONJUNCTIONS = 16;
+
+/**
+ * The expression as alternatives of conditions that all hold: the server takes a partial index for
+ * each such alternative, but for no `$or`. Undefined where there would be too many.
+ */
+export function toConjunctions(expression: Condition): Condition[][] | undefined {
+  let all: Condition[][] = [[]];
+  for (const [key, value] of Object.entries(expression)) {
+    const parts = Array.isArray(value) ? (value as Condition[]) : [];
+    let alternatives: (Condition[][] | undefined)[] = [[[{ [key]: value }]]];
+    if (key === '$and') alternatives = parts.map(toConjunctions);
+    if (key === '$or') alternatives = [parts.flatMap((part) => toConjunctions(part) ?? [])];
+    for (const some of alternatives) {
+      if (some === undefined || all.length * some.length > MAX_CONJUNCTIONS) return undefined;
+      all = all.flatMap((left) => some.map((right) => [...left, ...right]));
+    }
+  }
+  return all;
+}
+
+/** Is the document certainly one that the expression selects? Operators not known here select none. */
+export function isSelected(expression: Condition, known: Known, isCollated: boolean): boolean {
+  return Object.entries(expression).every(([key, value]) => {
+    const isPart = (part: unknown) => isSelected(part as Condition, known, isCollated);
+    if (key === '$and') return Array.isArray(value) && value.every(isPart);
+    if (key === '$or') return Array.isArray(value) && value.some(isPart);
+    if (key.startsWith('$')) return false;
+    const operators = isOperators(value) ? value : { $eq: value };
+    return Object.entries(operators).every(([operator, operand]) =>
+      isMatch(known, key, operator, operand, isCollated),
+    );
+  });
+}
+
+function isOperators(value: unknown): value is Record<string, unknown> {
+  return isEmbedded(value) && Object.keys(value).some((key) => key.startsWith('$'));
+}
+
+function isMatch(
+  known: Known,
+  path: string,
+  operator: string,
+  operand: unknown,
+  isCollated: boolean,
+): boolean {
+  const values = valuesAt(known.document, path.split('.'));
+  if (operator === '$in') {
+    const operands = Array.isArray(operand) ? (operand as unknown[]) : [];
+    return operands.some((one) => isMatch(known, path, '$eq', one, isCollated));
+  }
+  if (operator === '$eq' && operand === null) {
+    return known.isKnown(path) && (values.includes(null) || isMissing(known.document, path));
+  }
+  if (operator === '$eq') {
+    return values.some((value) => toComparable(value) === toComparable(operand));
+  }
+  if (operator === '$exists') return operand === true && values.length > 0;
+  if (operator === '$type') {
+    const types = Array.isArray(operand) ? (operand as unknown[]) : [operand];
+    return values.some((value) => typesOf(value).some((type) => types.includes(type)));
+  }
+  const isInOrder = Object.hasOwn(ORDER, operator) ? ORDER[operator] : undefined;
+  if (isInOrder === undefined) return false;
+  return values.some((value) => {
+    const order = compare(value, operand, isCollated);
+    return order !== undefined && isInOrder(order);
+  });
+}
+
+const ORDER: Record<string, (order: number) => boolean> = {
+  $gt: (order) => order > 0,
+  $gte: (order) => order >= 0,
+  $lt: (order) => order < 0,
+  $lte: (order) => order <= 0,
+};
+
+/** What a condition on the path is held against: an array as a whole, and each of its elements. */
+function valuesAt(value: unknown, segments: string[]): unknown[] {
+  const [head, ...rest] = segments;
+  if (head === undefined) return Array.isArray(value) ? [value, ...(value as unknown[])] : [value];
+  if (Array.isArray(value)) {
+    return value.filter(isEmbedded).flatMap((element) => valuesAt(element, segments));
+  }
+  return isEmbedded(value) && Object.hasOwn(value, head) ? valuesAt(value[head], rest) : [];
+}
+
+/** Not there, with no array on the way, through which the server sees it otherwise. */
+function isMissing(document: Record<string, unknown>, path: string): boolean {
+  let value: unknown = document;
+  for (const segment of path.split('.')) {
+    if (Array.isArray(value)) return false;
+    if (!isEmbedded(value) || !Object.hasOwn(value, segment)) return true;
+    value = value[segment];
+  }
+  return false;
+}

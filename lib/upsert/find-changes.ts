@@ -1,0 +1,105 @@
+/** What a document was given, and what validation and middleware changed of it. */
+import { isObjectId, sameValueFor, type IsSameValue } from '../bson/same-value';
+import {
+  findStoredValues,
+  listAtomics,
+  type AnyDocument,
+  type AnyModel,
+  type AnySchema,
+} from '../mongoose-internals';
+import { findPathType, isAtOrBelow } from '../schema/path';
+import {
+  isPlainObject,
+  outermost,
+  toWritablePath,
+  valueAt,
+  type Fields,
+  type UpsertSource,
+} from './to-operators';
+
+/** The document after it, as it is sent to the server, and where it changed. */
+export type Changes = Pick<UpsertSource, 'document' | 'paths' | 'additions'>;
+
+/** The document as the server would give it back: a deep copy, a Map as the object it is there. */
+export type Snapshot = Record<string, unknown>;
+
+export function takeSnapshot(model: AnyModel, document: AnyDocument): Snapshot {
+  return toSnapshot(model, toSent(document));
+}
+
+function toSnapshot({ base }: AnyModel, sent: Fields): Snapshot {
+  const { BSON } = base.mongo;
+  return BSON.deserialize(BSON.serialize(sent, { ignoreUndefined: true }));
+}
+
+/** The given paths alone: of a document that nothing changed. */
+export function toChanges(document: AnyDocument, given: string[]): Changes {
+  const after = toSent(document);
+  const paths = outermost(given.map((path) => toWritablePath(after, path)));
+  return { document: after, paths, additions: new Map() };
+}
+
+/**
+ * What `toBSON()` gives, for which a flat document needs no more than a copy: most of what an upsert
+ * costs besides Mongoose's document itself would be spent on its options.
+ */
+function toSent(document: AnyDocument): Fields {
+  const values = findStoredValues(document);
+  const isFlat = values !== undefined && Object.values(values).every(isSentAsItIs);
+  return isFlat ? { ...values } : document.toBSON();
+}
+
+function isSentAsItIs(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value !== undefined;
+  return value instanceof Date || isObjectId(value);
+}
+
+/** The given paths, and those that hold another value than `before`. */
+export function findChanges(
+  model: AnyModel,
+  document: AnyDocument,
+  before: Snapshot,
+  given: string[],
+): Changes {
+  const after = toSent(document);
+  const now = toSnapshot(model, after);
+  const isSame = sameValueFor(model);
+  const changed = diff(before, now, isSame).filter((path) => !isBelowAny(given, path));
+  const additions: Changes['additions'] = new Map();
+  for (const path of changed) {
+    const added = findAddition(document, after, path);
+    const others = added && (valueAt(now, path) as unknown[]).slice(0, -added.elements.length);
+    // Mongoose's account does not tell of an element that was changed in its place.
+    if (added && isSame(valueAt(before, path), others)) additions.set(path, added);
+  }
+  const paths = outermost([...given, ...changed].map((path) => toWritablePath(after, path)));
+  return { document: after, paths, additions };
+}
+
+/** The paths at which two documents differ; an array is one value. */
+function diff(before: unknown, after: unknown, isSame: IsSameValue): string[] {
+  if (!isPlainObject(before) || !isPlainObject(after)) return isSame(before, after) ? [] : [''];
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].flatMap((key) =>
+    diff(before[key], after[key], isSame).map((below) => (below === '' ? key : `${key}.${below}`)),
+  );
+}
+
+/** Is `path` one of `paths` or below one? */
+export function isBelowAny(paths: readonly string[], path: string): boolean {
+  return paths.some((one) => isAtOrBelow(path, one));
+}
+
+function findAddition(document: AnyDocument, after: Record<string, unknown>, path: string) {
+  const array = document.get(path, null, { getters: false });
+  // One in a Mixed path is the user's own, of which nobody keeps account.
+  const isKept = findPathType(document.constructor.schema as AnySchema, path)?.instance === 'Array';
+  const [atomic, ...others] = isKept && Array.isArray(array) ? listAtomics(array) : [];
+  const elements = valueAt(after, path);
+  if (atomic === undefined || others.length > 0 || !Array.isArray(elements)) return undefined;
+  const [operator, operand] = atomic;
+  if (operator !== '$push' && operator !== '$addToSet') return undefined;
+  const { $each, $position } = operand as { $each?: unknown[]; $position?: number };
+  if ($each === undefined || $position !== undefined) return undefined;
+  return { operator, elements: elements.slice(-$each.length) as unknown[] } as const;
+}

@@ -1,0 +1,99 @@
+/** One batch of saveOrUpsertMany: prepared together, sent as one bulkWrite, races run again. */
+import { toComparable } from '../../bson/comparable';
+import { findSession, type AnyModel } from '../../mongoose-internals';
+import { prepareUpsert, type UpsertCall } from '../prepare-upsert';
+import { findMaxRetries, isLostRace, waitBeforeRetry } from '../retry';
+import { castOperators } from '../send-upsert';
+import { toSentUpdate } from '../to-sent-update';
+import { sendRows, type Batch, type ReadyRow, type Row } from './send-rows';
+
+/**
+ * Rejects only with what is no row's own: a lost connection, or the first error in a transaction. The
+ * rows of a stopped ordered batch that were not sent have no outcome.
+ */
+export async function sendBatch(
+  call: UpsertCall,
+  inputs: unknown[],
+  { ordered }: Pick<Batch, 'ordered'>,
+): Promise<Row[]> {
+  const { model, options } = call;
+  const session = findSession(model, options.session);
+  const batch = { model, session, maxRetries: findMaxRetries(model, options), ordered };
+  const cast = new Map<AnyModel, Promise<object>>();
+  const rows = await Promise.all(inputs.map((input) => prepareRow(call, input, cast)));
+  const ready = rows.filter((row): row is ReadyRow => row.prepared !== undefined);
+  if (ordered) {
+    const failed = rows.findIndex(({ outcome }) => outcome !== undefined);
+    const before = failed === -1 ? ready : ready.filter((row) => rows.indexOf(row) < failed);
+    const isDone = await settle(batch, before, true);
+    if (!isDone && failed !== -1) delete rows[failed]?.outcome;
+  } else {
+    const [first, again] = splitByKey(ready);
+    await settle(batch, first, false);
+    // In order: what a row finds there must be what the one before it with the same key has left.
+    await settle(batch, again, true);
+  }
+  return rows;
+}
+
+async function prepareRow(
+  call: UpsertCall,
+  input: unknown,
+  cast: Map<AnyModel, Promise<object>>,
+): Promise<Row | ReadyRow> {
+  try {
+    const prepared = await prepareUpsert(call, input);
+    const { model, write } = prepared;
+    const operators = cast.get(model) ?? castOperators(model, call.update);
+    cast.set(model, operators);
+    return { prepared, update: toSentUpdate(write, await operators), attempts: 0 };
+  } catch (error) {
+    return { outcome: { error: error as Error } };
+  }
+}
+
+/** The rows that are the first with their key, and the others. */
+function splitByKey(rows: ReadyRow[]): [first: ReadyRow[], again: ReadyRow[]] {
+  const seen = new Set<string>();
+  const first: ReadyRow[] = [];
+  const again: ReadyRow[] = [];
+  for (const row of rows) {
+    const { target, key } = row.prepared;
+    const text = toComparable([target.name, ...Object.values(key)]);
+    const group = target.collation === undefined ? text : fold(text);
+    (seen.has(group) ? again : first).push(row);
+    seen.add(group);
+  }
+  return [first, again];
+}
+
+/** Texts that any collation takes for one are one; some that are not are one too, which only waits. */
+function fold(text: string): string {
+  return text
+    .normalize('NFKD')
+    .toUpperCase()
+    .replace(/[^\p{L}\p{N}]/gu, '');
+}
+
+/** Sends rows until each has its outcome; false where an ordered batch ended before. */
+async function settle(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promise<boolean> {
+  let waiting = rows;
+  while (waiting.length > 0) {
+    await sendRows(batch, waiting, isInOrder);
+    const lost = new Set(waiting.filter((row) => isToRunAgain(batch, row)));
+    for (const row of lost) delete row.outcome;
+    if (batch.ordered && waiting.some(({ outcome }) => outcome && 'error' in outcome)) return false;
+    waiting = waiting.filter(({ outcome }) => outcome === undefined);
+    const attempts = Math.max(0, ...[...lost].map((row) => row.attempts));
+    if (attempts > 0) await waitBeforeRetry(attempts - 1);
+  }
+  return true;
+}
+
+function isToRunAgain({ maxRetries }: Batch, row: ReadyRow): boolean {
+  const { outcome, prepared } = row;
+  if (outcome === undefined) return false;
+  row.attempts += 1;
+  if (!('error' in outcome)) return false;
+  return isLostRace(prepared.target, outcome.error, row.attempts) && row.attempts <= maxRetries;
+}

@@ -1,0 +1,173 @@
+/** Sends rows as one bulkWrite, and reads from its answer what became of each. */
+import type { ClientSession } from 'mongoose';
+import { isInTransaction, type AnyModel } from '../../mongoose-internals';
+import type { PreparedUpsert } from '../prepare-upsert';
+import { convertUpsertError, sendFindAndModify } from '../send-upsert';
+import type { SentUpdate } from '../to-sent-update';
+
+/** One input on its way. */
+export interface Row {
+  prepared?: PreparedUpsert;
+  outcome?: { created: boolean; _id: unknown } | { error: Error };
+}
+
+/** A row that can be sent. */
+export interface ReadyRow extends Row {
+  prepared: PreparedUpsert;
+  update: SentUpdate;
+  attempts: number;
+}
+
+/** What the rows of a batch share. */
+export interface Batch {
+  model: AnyModel;
+  session: ClientSession | null | undefined;
+  maxRetries: number;
+  /** Ends at the first row that fails. */
+  ordered: boolean;
+}
+
+/**
+ * Gives rows their outcome. In order: up to the first that fails; those after it keep none. A row that
+ * may only update is sent alone, for the answer to a bulkWrite does not say whether it found a document.
+ */
+export async function sendRows(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promise<void> {
+  if (isInOrder) {
+    const [first] = rows;
+    if (first?.prepared.lack) {
+      await sendAlone(batch, first);
+      return;
+    }
+    const end = rows.findIndex(({ prepared }) => prepared.lack);
+    await sendTogether(batch, end === -1 ? rows : rows.slice(0, end), true);
+    return;
+  }
+  const together = rows.filter(({ prepared }) => !prepared.lack);
+  if (together.length > 0) await sendTogether(batch, together, false);
+  const alone = rows.filter(({ prepared }) => prepared.lack);
+  // One session takes one command at a time.
+  if (batch.session) for (const row of alone) await sendAlone(batch, row);
+  else {
+    // All of them: a caller that begins again must not meet a write of the call that failed.
+    const sent = await Promise.allSettled(alone.map((row) => sendAlone(batch, row)));
+    for (const one of sent) if (one.status === 'rejected') throw one.reason;
+  }
+}
+
+async function sendAlone(batch: Batch, row: ReadyRow): Promise<void> {
+  const { model, session } = batch;
+  const { prepared, update } = row;
+  const { target, filter } = prepared;
+  const options = {
+    projection: { _id: 1 },
+    ...(target.collation && { collation: target.collation }),
+    ...commonOptions(batch),
+  };
+  try {
+    const sent = sendFindAndModify(model.collection, prepared, filter, update, options);
+    const { value, created } = await sent;
+    row.outcome = { created, _id: (value as { _id: unknown })._id };
+  } catch (error) {
+    // What is missing in the input ends no transaction; what the server refuses does.
+    const isLack = error === prepared.lack?.error;
+    if (!isLack && (isOfAll(error) || isInTransaction(session))) throw error;
+    row.outcome = { error: error as Error };
+  }
+}
+
+/** As Mongoose's own writes have them; a transaction has a write concern of its own. */
+function commonOptions({ model, session }: Batch): object {
+  const { writeConcern } = model.schema.options;
+  const isConcerned = writeConcern !== undefined && !isInTransaction(session);
+  return { ...(session && { session }), ...(isConcerned && { writeConcern }) };
+}
+
+/** What the driver's error says of single operations. */
+interface BulkError {
+  writeErrors: WriteError[];
+  result: BulkResult & { getWriteConcernError?(): unknown };
+}
+
+interface WriteError {
+  index: number;
+  code: number;
+  errmsg: string;
+  errInfo?: object;
+}
+
+interface BulkResult {
+  upsertedIds: Record<number, unknown>;
+}
+
+async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): Promise<void> {
+  const { model, session } = batch;
+  const operations = rows.map(({ prepared: { filter, target }, update }) => ({
+    updateOne: {
+      filter,
+      update,
+      upsert: true,
+      ...(target.collation && { collation: target.collation }),
+    },
+  }));
+  const options = { ordered, ...commonOptions(batch) };
+  let result: BulkResult;
+  let writeErrors: WriteError[] = [];
+  try {
+    result = await model.collection.bulkWrite(operations, options);
+  } catch (error) {
+    if (!isOfRows(error)) throw error;
+    ({ result, writeErrors } = error);
+  }
+  for (const writeError of writeErrors) {
+    const row = rows[writeError.index] as ReadyRow;
+    const { prepared, update } = row;
+    const { filter, write } = prepared;
+    const error = convertUpsertError(toServerError(model, writeError), {
+      model: prepared.model,
+      write,
+      filter,
+      update,
+    });
+    // There it is the end of all rows.
+    if (isInTransaction(session)) throw error;
+    row.outcome = { error };
+  }
+  const end = ordered && writeErrors[0] ? writeErrors[0].index : rows.length;
+  rows.slice(0, end).forEach((row, place) => {
+    const created = place in result.upsertedIds;
+    row.outcome ??= { created, _id: created ? result.upsertedIds[place] : undefined };
+  });
+}
+
+/** Rows that the server refused, and nothing else that went wrong. */
+function isOfRows(error: unknown): error is BulkError {
+  const { writeErrors, result } = error as Partial<BulkError>;
+  return (
+    !isOfAll(error) &&
+    Array.isArray(writeErrors) &&
+    writeErrors.length > 0 &&
+    result !== undefined &&
+    result.getWriteConcernError?.() === undefined
+  );
+}
+
+/**
+ * An error without a code is no server's answer: a lost connection, no server. The driver's labels say
+ * that a whole command or a transaction may be run again, and a write concern is the whole command's.
+ */
+function isOfAll(error: unknown): boolean {
+  const { code, errorLabels, result } = error as {
+    code?: unknown;
+    errorLabels?: string[];
+    result?: { writeConcernError?: unknown };
+  };
+  return (
+    code === undefined || (errorLabels ?? []).length > 0 || result?.writeConcernError !== undefined
+  );
+}
+
+/** What the same write, sent alone, rejects with. */
+function toServerError(model: AnyModel, { errmsg, code, errInfo }: WriteError): Error {
+  const { MongoServerError } = model.base.mongo;
+  return new MongoServerError({ message: errmsg, errmsg, code, ...(errInfo && { errInfo }) });
+}

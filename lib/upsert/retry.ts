@@ -1,0 +1,36 @@
+/** When an upsert runs again: another write took the key in between, and the server did not settle it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  addHidden,
+  isUniqueValidationError,
+  type UniqueValidatorError,
+} from '../convert/validation-error';
+import { findSession, isInTransaction, type AnyModel } from '../mongoose-internals';
+import type { UniqueIndex } from '../schema/unique-index';
+import type { UpsertOptions } from './upsert-options';
+
+const MAX_RETRIES = 5;
+/** The first wait at the most, in milliseconds; it doubles with each try, up to the longest. */
+const FIRST_WAIT = 5;
+const LONGEST_WAIT = 500;
+
+/** A transaction is over with its first error: to run again or to read in it would fail as well. */
+export function findMaxRetries(model: AnyModel, { maxRetries, session }: UpsertOptions): number {
+  return isInTransaction(findSession(model, session)) ? 0 : (maxRetries ?? MAX_RETRIES);
+}
+
+/** Full jitter: callers that met once do not meet again. */
+export function waitBeforeRetry(retry: number): Promise<void> {
+  return sleep(Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** retry));
+}
+
+/** Did another write take the key of the target itself? Then `error.attempts` says how often it was tried. */
+export function isLostRace(target: UniqueIndex, error: unknown, attempts: number): boolean {
+  if (!isUniqueValidationError(error)) return false;
+  // Middleware may have changed what the error holds.
+  const [first] = Object.values(error.errors) as Partial<UniqueValidatorError>[];
+  const violated = first?.properties?.keyPattern ?? {};
+  if (Object.keys(violated).join() !== Object.keys(target.keyPattern).join()) return false;
+  addHidden(error, { attempts });
+  return true;
+}
