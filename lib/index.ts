@@ -19,9 +19,9 @@ export type {
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
-  UpdateOperators,
   UpsertOptions,
 } from './upsert/upsert-options';
+export type { OnConflict, UpdateOperators } from './upsert/on-conflict';
 export type { CheckUniqueOptions } from './check/check-options';
 export type { AuditOptions } from './audit/audit-unique-indexes';
 export type { AuditedIndex, AuditStep, UniqueIndexAudit } from './audit/audit-model';

@@ -323,6 +323,33 @@ export function isSkippedByMiddleware(error: unknown): boolean {
   return isObject(error) && error.constructor.name === 'skipWrappedFunction';
 }
 
+const BUILT_IN = Symbol.for('mongoose:built-in-middleware');
+
+/**
+ * Leaves out a query's middleware of the phases that `isSkipped` names, all but Mongoose's own. Relies on
+ * `_queryMiddleware`, a Kareem with `filter()` (Mongoose 8 and 9; the option `middleware` of queries is
+ * of 9.2).
+ *
+ * @throws Error where a phase is to be skipped and the member is missing: the option must not be lost
+ */
+export function skipQueryMiddleware(
+  query: object,
+  isSkipped: (phase: 'pre' | 'post') => boolean,
+): void {
+  const skipped = (['pre', 'post'] as const).filter(isSkipped);
+  if (skipped.length === 0) return;
+  const members = membersOf(query);
+  const { _queryMiddleware: all } = members;
+  if (!isObject(all) || typeof all['filter'] !== 'function') {
+    throw missing('_queryMiddleware on queries', 'middleware cannot be skipped');
+  }
+  const filter = all['filter'] as (keep: (hook: { fn: object }) => boolean) => Members;
+  const kept = filter.call(all, () => true);
+  const own = filter.call(all, ({ fn }) => BUILT_IN in fn);
+  for (const phase of skipped) kept[`_${phase}s`] = own[`_${phase}s`];
+  members['_queryMiddleware'] = kept;
+}
+
 /* Queries and connections */
 
 type SendFindOneAndUpdate = (filter: object, update: unknown, options: object) => Promise<unknown>;

@@ -123,7 +123,7 @@ async function run(): Promise<unknown[]> {
   // @ts-expect-error -- a plain object has no methods
   const methodOfLean: unknown = lean.doc.save;
   const $inc: UpdateOperators = { $inc: { logins: 1 } };
-  const shared: UpsertOptions = { update: $inc, maxRetries: 2 };
+  const shared: UpsertOptions = { onConflict: $inc, maxRetries: 2 };
   const either: SaveOrUpsertOptions = { ...shared, lean: false };
   const counted = await User.saveOrUpsert({ email: 'a' }, either);
   // @ts-expect-error -- a path that the schema does not have, of a type that it is not
@@ -137,7 +137,10 @@ async function run(): Promise<unknown[]> {
   const entries: SaveOrUpsertManyEntry[] = many.results;
   const ofModel: ConflictTargetOf<RawUser> = ['email'];
   const path: PathOf<RawUser> = 'name';
-  await User.saveOrUpsert({ email: 'a' }, { conflictTarget: ofModel, update: [path] });
+  await User.saveOrUpsert(
+    { email: 'a' },
+    { conflictTarget: ofModel, onConflict: { only: [path] } },
+  );
 
   // See it coming.
   const asked: CheckUniqueOptions = { paths: 'email' };

@@ -168,8 +168,8 @@ describe('saveOrUpsert', () => {
       [{ email: 'a@x' }, { conflictTarget: [] }, /conflictTarget is \[\]/],
       [
         { email: 'a@x' },
-        { saveMiddleware: 'no' },
-        /saveMiddleware is "no"; it must be "run" or "skip"/,
+        { middleware: 'no' },
+        /middleware is "no"; it must be true, false, \{ pre: false \} or \{ post: false \}/,
       ],
       [
         { email: 'a@x' },
@@ -338,7 +338,7 @@ describe("the schema's own pre('save') middleware", () => {
     await User.collection.updateOne({}, { $unset: { slug: 1 } });
     await User.saveOrUpsert({ email: 'a@x', password: 'two' });
     expect(await stored(User)).toMatchObject([{ password: hash('two'), slug: 'a-at-x' }]);
-    await User.saveOrUpsert({ email: 'a@x', password: 'plain' }, { saveMiddleware: 'skip' });
+    await User.saveOrUpsert({ email: 'a@x', password: 'plain' }, { middleware: false });
     expect(await stored(User)).toMatchObject([{ password: 'plain' }]);
   });
 

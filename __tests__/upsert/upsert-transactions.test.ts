@@ -28,7 +28,7 @@ const WRITES: Record<string, Write> = {
   skip: (session, n) => User.saveOrUpsert({ email: 'a', n }, { session, onConflict: 'skip' }),
   replace: (session, n) => User.saveOrUpsert({ email: 'a', n }, { session, onConflict: 'replace' }),
   operators: (session) =>
-    User.saveOrUpsert({ email: 'a' }, { session, update: { $inc: { n: 1 } } }),
+    User.saveOrUpsert({ email: 'a' }, { session, onConflict: { $inc: { n: 1 } } }),
   many: (session, n) => User.saveOrUpsertMany([{ email: 'a', n }], { session }),
 };
 
