@@ -36,6 +36,11 @@ export function isEmbedded(value: unknown): value is Record<string, unknown> {
   return !isBsonValue(value) && !(value instanceof Date) && !(value instanceof RegExp);
 }
 
+/** An object of operators, such as `{ $gt: 1 }`, where a value could stand. */
+export function isOperatorObject(value: unknown): value is Record<string, unknown> {
+  return isEmbedded(value) && Object.keys(value).some((name) => name.startsWith('$'));
+}
+
 const NUMBERS = new Set(['Int32', 'Double', 'Long', 'Decimal128']);
 
 /** A number of any type as one text, exact; undefined for what is none. */

@@ -1,5 +1,5 @@
 /** Which documents a partial index holds. Pure; what is not certain counts as no. */
-import { isEmbedded, toComparable } from '../bson/comparable';
+import { isEmbedded, isOperatorObject, toComparable } from '../bson/comparable';
 import { compare, typesOf } from '../bson/value-order';
 
 /** One document, and whether all is known of a path: a path that is missing may only not be told. */
@@ -47,15 +47,11 @@ export function isSelected(expression: Condition, known: Known, isCollated: bool
     if (key === '$and') return Array.isArray(value) && value.every(isPart);
     if (key === '$or') return Array.isArray(value) && value.some(isPart);
     if (key.startsWith('$')) return false;
-    const operators = isOperators(value) ? value : { $eq: value };
+    const operators = isOperatorObject(value) ? value : { $eq: value };
     return Object.entries(operators).every(([operator, operand]) =>
       isMatch(known, key, operator, operand, isCollated),
     );
   });
-}
-
-function isOperators(value: unknown): value is Record<string, unknown> {
-  return isEmbedded(value) && Object.keys(value).some((key) => key.startsWith('$'));
 }
 
 function isMatch(

@@ -1,4 +1,5 @@
 /** Finds, in what a write sent, the values that it put under an index's paths. Pure. */
+import { isOperatorObject } from '../bson/comparable';
 
 /** What one write sent to the server. */
 export interface Write {
@@ -176,15 +177,7 @@ export function findEqualities(filter: unknown, indexPath: string): WrittenValue
       return condition.flatMap((part) => findEqualities(part, indexPath));
     }
     if (key !== indexPath || condition instanceof RegExp) return [];
-    const operators = isOperators(condition) ? condition : { $eq: condition };
+    const operators = isOperatorObject(condition) ? condition : { $eq: condition };
     return '$eq' in operators ? [{ path: indexPath, value: operators['$eq'] }] : [];
   });
-}
-
-function isOperators(condition: unknown): condition is Record<string, unknown> {
-  return (
-    typeof condition === 'object' &&
-    condition !== null &&
-    Object.keys(condition).some((key) => key.startsWith('$'))
-  );
 }

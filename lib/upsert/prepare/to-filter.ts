@@ -1,4 +1,5 @@
 /** The filter of one upsert: equality on the conflict target, and what else tells the document. */
+import { isOperatorObject } from '../../bson/comparable';
 import { resolveKind, type AnyModel } from '../../mongoose-internals';
 import { show } from '../../options/show';
 import { isSelected } from '../../schema/partial-filter';
@@ -59,11 +60,6 @@ function toKey(model: AnyModel, target: UniqueIndex, document: Fields, written: 
     return [path, { $eq: value }] as const;
   });
   return Object.fromEntries(entries);
-}
-
-function isOperatorObject(value: unknown): boolean {
-  const isObject = typeof value === 'object' && value !== null && !('_bsontype' in value);
-  return isObject && Object.keys(value).some((name) => name.startsWith('$'));
 }
 
 /** A document of the base may be updated as one of any kind, but replacing it would change its kind. */
