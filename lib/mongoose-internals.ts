@@ -199,7 +199,7 @@ export function findProjection(document: AnyDocument): Members | undefined {
  * The ValidationError that holds what could not be cast, and validators' errors so far. Relies on
  * `$__.validationError`.
  *
- * @throws Error where the document has no such state: a value that was not taken over would be missing
+ * @throws Error where the document has no such state: a value that could not be cast would be lost
  */
 export function findValidationError(
   document: AnyDocument,
@@ -446,7 +446,7 @@ export function preventInit(mongoose: Mongoose): void {
 
 /* Errors */
 
-/** Mongoose's message begins with the model's name. Relies on `_message`; without it that is left out. */
+/** Mongoose's message begins with the model's name. Relies on `_message`; without it the name is missing. */
 export function nameModelInMessage(error: Error, model: AnyModel): void {
   membersOf(error)['_message'] = `${model.modelName} validation failed`;
 }

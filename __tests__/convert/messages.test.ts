@@ -261,9 +261,9 @@ describe('a wrong option', () => {
     [null, /options is null/],
     [{ mesage: 'x' }, /options has no "mesage"; allowed are message, kind, indexes/],
     [{ toString: 'x' }, /options has no "toString"/],
-    [{ message: 5 }, /options.message is 5; it must be a text or a function/],
-    [{ kind: '' }, /options.kind is ""; it must be a text/],
-    [{ kind: ['x'.repeat(60)] }, /options.kind is \["x{58}…; it must be a text/],
+    [{ message: 5 }, /options.message is 5; it must be a string or a function/],
+    [{ kind: '' }, /options.kind is ""; it must be a string/],
+    [{ kind: ['x'.repeat(60)] }, /options.kind is \["x{58}…; it must be a string/],
     [{ indexes: [] }, /options.indexes is \[\]; it must be an object by index name/],
     [
       { indexes: { a_1: 'x' } },

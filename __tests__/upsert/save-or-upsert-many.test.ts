@@ -657,7 +657,7 @@ describe('bad calls', () => {
   it('on a model without a unique index is refused as a whole, whatever the inputs are', async () => {
     const Log = await compile(new Schema({ text: String }));
     await expect(Log.saveOrUpsertMany([{ text: 'a' }, { text: 'b' }])).rejects.toThrow(
-      /has no unique index that tells which document is meant.*pass conflictTarget: "_id"/,
+      /has no unique index that identifies a document.*pass conflictTarget: "_id"/,
     );
   });
 });

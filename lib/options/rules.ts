@@ -1,4 +1,4 @@
-/** Checks options: for each its rule, and an error that says what is allowed. */
+/** Checks options against rules, with an error that says what is allowed. */
 import type { ClientSession } from 'mongoose';
 import { isObject } from './is-object';
 import { show } from './show';
@@ -36,10 +36,10 @@ export function integerRule(from: number, to: number): Rule {
 export const SESSION_RULE: Rule = [
   (value) =>
     value === null || typeof (value as Partial<ClientSession>).inTransaction === 'function',
-  'what mongoose.startSession() gives, or null',
+  'a session from mongoose.startSession(), or null',
 ];
 
-/** The same for any object of options; an option that is undefined counts as left out. */
+/** Throws a TypeError that names the option, the given value and what is allowed. Undefined counts as missing. */
 export function checkRules(what: string, given: unknown, rules: Rules): void {
   const allowed = Object.keys(rules).join(', ');
   if (!isObject(given) || Array.isArray(given)) {

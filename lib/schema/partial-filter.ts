@@ -2,7 +2,7 @@
 import { isEmbedded, isOperatorObject, toComparable } from '../bson/comparable';
 import { compare, typesOf } from '../bson/value-order';
 
-/** One document, and whether all is known of a path: a path that is missing may only not be told. */
+/** One document, and whether all is known of a path: a missing path may be one that is not known. */
 interface Known {
   document: Record<string, unknown>;
   isKnown: (path: string) => boolean;
@@ -102,7 +102,7 @@ function valuesAt(value: unknown, segments: string[]): unknown[] {
   return isEmbedded(value) && Object.hasOwn(value, head) ? valuesAt(value[head], rest) : [];
 }
 
-/** Not there, with no array on the way, through which the server sees it otherwise. */
+/** Missing, with no array on the way: through an array the server matches otherwise. */
 function isMissing(document: Record<string, unknown>, path: string): boolean {
   let value: unknown = document;
   for (const segment of path.split('.')) {
