@@ -9,6 +9,7 @@ import {
   formatAudit,
   isDuplicateKeyError,
   isUniqueValidationError,
+  toProblemDetails,
   toValidationError,
   uniqueGuard,
 } from 'mongoose-unique-guard';
@@ -30,6 +31,9 @@ import type {
   LeanOption,
   MessageContext,
   PathOf,
+  ProblemDetails,
+  ProblemDetailsEntry,
+  ProblemDetailsOptions,
   RawDocumentOf,
   SavedDocumentOf,
   SaveInput,
@@ -154,6 +158,9 @@ async function run(): Promise<unknown[]> {
   )
     ? all
     : undefined;
+  const ofAnswer: ProblemDetailsOptions = { instance: '/users' };
+  const problem: ProblemDetails | undefined = toProblemDetails(all, ofAnswer);
+  const invalid: ProblemDetailsEntry | undefined = problem?.errors[0];
   const steps: AuditStep[] = [];
   const auditOptions: AuditOptions = { sample: 2, onProgress: (step) => steps.push(step) };
   const audit: UniqueIndexAudit = await User.auditUniqueIndexes(auditOptions);
@@ -173,6 +180,7 @@ async function run(): Promise<unknown[]> {
     [taken?.errors['email']?.kind, await methods.checkUnique({}).then((one) => one?.code)],
     [ofUser?.errors.email?.kind, status, differences, group, undeclared, steps.length > 0],
     [formatAudit(audit).includes('email_1'), explainIndexBuildError(ofUser, User) === undefined],
+    [problem?.status, problem?.instance, invalid?.pointer],
     [misspelt, isAny, notes.length, typeof statics.saveOrUpsert, typeof wrongInput],
   ];
 }

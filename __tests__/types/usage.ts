@@ -226,6 +226,11 @@ export async function loadedClass() {
     static findAll() {
       return [];
     }
+    static async put(this: Model<Account> & typeof Account, email: string) {
+      const { doc } = await this.saveOrUpsert({ email });
+      is<HydratedDocument<Account>>()(doc);
+      return doc.save();
+    }
   }
   const schema = new Schema<Account>({ email: { type: String, unique: true } });
   schema.loadClass(Account);
@@ -234,6 +239,20 @@ export async function loadedClass() {
   AccountModel.findAll();
   const { doc } = await AccountModel.saveOrUpsert({ email: 'a@x' });
   is<string>()(doc.greet());
+  is<HydratedDocument<Account>>()(doc);
+  await doc.save();
+  await AccountModel.put('a@x');
+  const lean = await AccountModel.saveOrUpsert({ email: 'a@x' }, { lean: true });
+  is<string>()(lean.doc.email);
+  // @ts-expect-error a plain object has no save()
+  lean.doc.save();
+}
+
+export function guardOfClass(error: unknown, model: Model<Page> & (new () => Page)) {
+  if (!isUniqueValidationError(error, model)) return undefined;
+  is<string | undefined>()(error.errors.slug?.message);
+  // @ts-expect-error no such path
+  return error.errors.slgu;
 }
 
 export async function discriminators() {

@@ -24,6 +24,8 @@ export const CONFLICT_TARGET_RULE: Rule = [
 
 export const BOOLEAN_RULE: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 
+export const TEXT_RULE: Rule = [isText, 'a string that is not empty'];
+
 export const FUNCTION_RULE: Rule = [(value) => typeof value === 'function', 'a function'];
 
 export function integerRule(from: number, to: number): Rule {
