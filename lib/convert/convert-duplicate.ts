@@ -72,8 +72,10 @@ function hasFoundValue({ text }: ServerDuplicate, cause: object): boolean {
 /** A pre('save') middleware that writes elsewhere may hand us the other collection's error. */
 function isOfAnotherCollection({ db, collection }: DuplicateKey, model: AnyModel): boolean {
   if (db === undefined || collection === undefined) return false;
+  // A connection that was never opened has no name yet.
+  const { name = '' } = model.db as { name?: string };
   // Atlas shared tiers print the name of the database with a prefix.
-  return collection !== model.collection.name || !db.endsWith(model.db.name);
+  return collection !== model.collection.name || !db.endsWith(name);
 }
 
 /** Some servers name no index: then the only one that this write could violate is the one. */
