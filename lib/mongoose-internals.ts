@@ -422,6 +422,18 @@ export function isInTransaction(session: ClientSession | null | undefined): bool
   return session?.inTransaction() ?? false;
 }
 
+/**
+ * The wire version that all servers of the model's connection know, such as 17 for MongoDB 6.0. Relies
+ * on the client's `topology.description.commonWireVersion`; undefined where it is missing and before
+ * the first connection: the server then counts as an old one.
+ */
+export function findWireVersion({ db }: AnyModel): number | undefined {
+  const client = db.getClient() as { topology?: unknown } | undefined;
+  const description = isObject(client?.topology) ? client.topology['description'] : undefined;
+  const version = isObject(description) ? description['commonWireVersion'] : undefined;
+  return typeof version === 'number' ? version : undefined;
+}
+
 /** What `useDb()` gives is opened by the connection that it was made from. Relies on `otherDbs`. */
 export function findParentConnection(connection: Connection): Connection | undefined {
   const { otherDbs } = membersOf(connection);

@@ -328,7 +328,10 @@ describe('when something of ours or of yours fails, the caller gets the original
         throw boom;
       },
     };
-    const raw = Object.assign(new Error('E11000'), { code: 11000, keyPattern: { key: 1 } });
+    const raw = Object.assign(new Error('E11000 duplicate key error'), {
+      code: 11000,
+      keyPattern: { key: 1 },
+    });
     jest.spyOn(model.collection, 'insertOne').mockRejectedValueOnce(raw as never);
     const document = new model({ n: 1 });
     jest.spyOn(document, 'toBSON').mockReturnValue({ key });
