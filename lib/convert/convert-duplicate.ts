@@ -61,7 +61,7 @@ export function convertDuplicate(
 const FLAGGING_VERSION = 17;
 
 function isFlagging(model: AnyModel): boolean {
-  return (findWireVersion(model) ?? 0) >= FLAGGING_VERSION;
+  return findWireVersion(model) >= FLAGGING_VERSION;
 }
 
 /** Some servers print what the other document holds. */
