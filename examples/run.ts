@@ -1,6 +1,6 @@
 /**
- * `npm run example 04` runs a numbered example, `npm run example nestjs` one with a package.json of its
- * own, on a MongoDB that is started for it.
+ * `npm run example 04` runs a numbered example, `npm run example soft-delete` a recipe, `npm run example
+ * nestjs` one with a package.json of its own, on a MongoDB that is started for it.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -11,11 +11,18 @@ import { startEmbeddedMongoDB } from './embedded-mongodb';
 
 /** ts-node compiles what is required, not what is imported. */
 const load = createRequire(__filename);
-const folder = path.join(__dirname, 'numbered');
+const listFiles = (folder: string) =>
+  readdirSync(path.join(__dirname, folder))
+    .filter((name) => name.endsWith('.ts'))
+    .sort()
+    .map((name) => path.join(folder, name));
 
 async function main(given = ''): Promise<void> {
-  const files = readdirSync(folder).sort();
-  const file = files.find((name) => /^\d+$/.test(given) && name.startsWith(`${given}-`));
+  const files = ['numbered', 'recipes'].flatMap(listFiles);
+  const file = files.find((name) => {
+    const base = path.basename(name, '.ts');
+    return base === given || (/^\d+$/.test(given) && base.startsWith(`${given}-`));
+  });
   const projects = readdirSync(__dirname).filter(isProject);
   if (file === undefined && !projects.includes(given)) {
     console.error(`Name one: npm run example 01\n\n${[...files, ...projects].join('\n')}`);
@@ -27,7 +34,7 @@ async function main(given = ''): Promise<void> {
     const uri = new URL(server.uri);
     uri.pathname = '/example';
     if (file === undefined) startProject(path.join(__dirname, given), uri.href);
-    else await runFile(path.join(folder, file), uri.href);
+    else await runFile(path.join(__dirname, file), uri.href);
   } finally {
     await server.stop();
   }
