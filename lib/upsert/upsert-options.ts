@@ -40,7 +40,7 @@ export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
 };
 
 /** A path, a list of paths in any order, or the name of a unique index; editors complete the paths. */
-export type ConflictTargetOf<Raw> =
+type ConflictTargetOf<Raw> =
   PathOf<Raw> | readonly PathOf<Raw>[] | (string & Record<never, never>);
 
 /** Options that saveOrUpsert and saveOrUpsertMany share. */
