@@ -44,7 +44,7 @@ export function convertDuplicate(
   const key = parseDuplicateKey(duplicate, indexNames);
   if (isOfAnotherCollection(key, model)) {
     const { db, collection } = model;
-    return `it is about the collection ${key.db ?? ''}.${key.collection ?? ''}, not ${db.name}.${collection.name}`;
+    return `it is about the collection ${String(key.db)}.${String(key.collection)}, not ${db.name}.${collection.name}`;
   }
   const index =
     findViolatedIndex(key, indexes) ??
