@@ -17,7 +17,7 @@ export interface Conversion {
   options: UniqueGuardOptions;
   indexes: UniqueIndex[];
   indexNames: string[];
-  /** Told of each row that is left as it is, while others are converted. */
+  /** Called with each row that is left as it is, while others are converted. */
   onLeft: (row: object, reason: string) => void;
 }
 
