@@ -109,12 +109,7 @@ it('rows of other codes stay in writeErrors and are named in the message', async
 
 it('of many rows of other codes the message names five and counts the rest', () => {
   const refused = Array.from({ length: 7 }, (_, index) => ({ index: index + 1, code: 121 }));
-  const duplicate = {
-    index: 0,
-    code: 11000,
-    errmsg: 'E11000 duplicate key error',
-    keyPattern: { key: 1 },
-  };
+  const duplicate = { index: 0, code: 11000, errmsg: 'E11000', keyPattern: { key: 1 } };
   const named = 'row 1 (code 121), row 2 (code 121), row 3 (code 121), row 4 (code 121), row 5';
   const rows = [duplicate, ...refused];
   for (const writeErrors of [
@@ -129,12 +124,8 @@ it('of many rows of other codes the message names five and counts the rest', () 
 });
 
 it('JSON of the error of bulkWrite has its row, also where the driver keeps a single one', async () => {
-  const duplicate = {
-    index: 3,
-    code: 11000,
-    errmsg: 'E11000 duplicate key error',
-    keyPattern: { key: 1 },
-  };
+  const errmsg = 'E11000 duplicate key error';
+  const duplicate = { index: 3, code: 11000, errmsg, keyPattern: { key: 1 } };
   const raw = Object.assign(new Error('E11000 duplicate key error'), {
     code: 11000,
     writeErrors: duplicate,

@@ -17,7 +17,7 @@ export interface Conversion {
   options: UniqueGuardOptions;
   indexes: UniqueIndex[];
   indexNames: string[];
-  /** Told of each row that is left as it is, while others are converted. */
+  /** Called with each row that is left as it is, while others are converted. */
   onLeft: (row: object, reason: string) => void;
 }
 
@@ -44,7 +44,7 @@ export function convertDuplicate(
   const key = parseDuplicateKey(duplicate, indexNames);
   if (isOfAnotherCollection(key, model)) {
     const { db, collection } = model;
-    return `it is about the collection ${key.db ?? ''}.${key.collection ?? ''}, not ${db.name}.${collection.name}`;
+    return `it is about the collection ${String(key.db)}.${String(key.collection)}, not ${db.name}.${collection.name}`;
   }
   const index =
     findViolatedIndex(key, indexes) ??
