@@ -71,6 +71,17 @@ export function resolvePluginOptions(
   return entry && (entry.opts ?? {});
 }
 
+/**
+ * Are these the options of a plugin that was applied to all schemas, by `mongoose.plugin()`? Relies on
+ * `plugins` of Mongoose, a list of `[fn, options]`; without it they are not.
+ */
+export function isOfGlobalPlugin(model: AnyModel, options: object): boolean {
+  const { plugins } = membersOf(model.base);
+  return (
+    Array.isArray(plugins) && plugins.some((entry) => Array.isArray(entry) && entry[1] === options)
+  );
+}
+
 /** What Mongoose keeps on the schemas of discriminators. */
 export interface Kind {
   /** The discriminator key, such as `__t`. */
@@ -119,12 +130,22 @@ export interface PathType {
 }
 
 /**
- * The type of an array's elements; undefined for what is no array. Relies on `embeddedSchemaType`
- * (Mongoose 9) or `caster` (8), which in 8 is a constructor for subdocuments.
+ * The type of an array's elements or a Map's values; undefined for what is neither. Relies on
+ * `embeddedSchemaType` (Mongoose 9) or `caster` (8), which in 8 is a constructor for subdocuments, and on
+ * `$__schemaType` of Maps.
  */
 export function findElementType(type: PathType): PathType | undefined {
-  const { embeddedSchemaType, caster } = membersOf(type);
-  return (embeddedSchemaType ?? caster) as PathType | undefined;
+  const { embeddedSchemaType, caster, $__schemaType } = membersOf(type);
+  return (embeddedSchemaType ?? caster ?? $__schemaType) as PathType | undefined;
+}
+
+/**
+ * The schemas of embedded discriminators, which `childSchemas` leaves out. Relies on `discriminators` of
+ * schemas; without it there are none.
+ */
+export function findDiscriminatorSchemas(schema: AnySchema): AnySchema[] {
+  const { discriminators } = membersOf(schema);
+  return isObject(discriminators) ? (Object.values(discriminators) as AnySchema[]) : [];
 }
 
 /** The schemas of subdocuments. Relies on `childSchemas`; undefined where it is missing. */

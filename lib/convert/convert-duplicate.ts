@@ -3,13 +3,16 @@ import type { AnyModel } from '../mongoose-internals';
 import type { UniqueGuardOptions } from '../options/plugin-options';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import type { Write } from '../write/written-value';
+import { explainDuplicate } from './explain-duplicate';
 import type { ServerDuplicate } from './find-duplicates';
 import { findPossibleIndexes } from './find-possible-indexes';
 import { hideCause } from './hide-values';
 import { findViolatedIndex, toViolatedIndex, type ViolatedIndex } from './match-index';
 import { isIndexBuild, parseDuplicateKey, type DuplicateKey } from './parse-duplicate-key';
+import { reportOptionMistakes } from './option-mistakes';
+import { toRefusedKey } from './refused-key';
 import { toIndexErrors } from './to-validator-errors';
-import { makeValidationError, type UniqueValidationError } from './validation-error';
+import { addHidden, makeValidationError, type UniqueValidationError } from './validation-error';
 
 /** What all duplicates of one error have in common; read once, for a bulk may hold many. */
 export interface Conversion {
@@ -39,19 +42,23 @@ export function convertDuplicate(
 ): UniqueValidationError | string {
   const { model, options, indexes, indexNames } = conversion;
   if (isIndexBuild(duplicate.text)) {
-    return 'it is about the build of an index, which explainIndexBuildError(error, model) explains';
+    return 'The error is about the build of an index; explainUniqueIndexError(error, model) explains it.';
   }
   const key = parseDuplicateKey(duplicate, indexNames);
   if (isOfAnotherCollection(key, model)) {
-    return `it is about the collection ${String(key.collection)}, not ${model.collection.name}`;
+    return `The error is about the collection ${String(key.collection)}, not ${model.collection.name}.`;
   }
   const index = findViolatedIndex(key, indexes) ?? findOnlyPossibleIndex(key, write, conversion);
-  if (index === undefined) return explainMissingIndex(key, model);
+  const refused = toRefusedKey(model, key, write);
+  if (index === undefined || refused.absent.length > 0) return explainDuplicate(model, refused);
   const errors = toIndexErrors(model, options, index, key, write);
-  if (errors === undefined) return 'the violated index has no path that an error can stand on';
+  if (errors === undefined)
+    return 'The violated index has no path that an error can be reported on.';
   const { validatorErrors, hidesValue } = errors;
   const isHidden = hidesValue || hasFoundValue(duplicate, cause);
-  return makeValidationError(model, validatorErrors, isHidden ? hideCause(cause) : cause);
+  const error = makeValidationError(model, validatorErrors, isHidden ? hideCause(cause) : cause);
+  const reason = reportOptionMistakes(model, options);
+  return reason === undefined ? error : addHidden(error, { uniqueGuard: { reason } });
 }
 
 /** Some servers print what the other document holds. */
@@ -77,11 +84,4 @@ function findOnlyPossibleIndex(
     new ObjectId().toHexString(),
   );
   return index === undefined || others.length > 0 ? undefined : toViolatedIndex(index);
-}
-
-function explainMissingIndex({ indexName }: DuplicateKey, { modelName }: AnyModel): string {
-  return indexName === undefined
-    ? `the server does not say which index was violated, and ${modelName} has more than one that could be`
-    : `the server names the index ${indexName}, which the schema of ${modelName} does not declare; ` +
-        `declare it: schema.index({ … }, { unique: true, name: '${indexName}' })`;
 }
