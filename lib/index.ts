@@ -3,7 +3,7 @@ export type { AnyModel, AnySchema } from './mongoose-internals';
 export { isDuplicateKeyError } from './convert/find-duplicates';
 export { isUniqueValidationError } from './convert/validation-error';
 export { toValidationError } from './convert/convert-error';
-export { explainIndexBuildError } from './explain/explain-index-build-error';
+export { explainUniqueIndexError } from './explain/explain-unique-index-error';
 export { formatAudit } from './audit/format-audit';
 
 export type { SavedDocumentOf, UniqueGuardMethods, UniqueGuardStatics } from './augment';

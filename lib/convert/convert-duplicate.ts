@@ -4,6 +4,7 @@ import type { UniqueGuardOptions } from '../options/plugin-options';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import type { Write } from '../write/written-value';
 import { explainDuplicate } from './explain-duplicate';
+import { explainIndexBuild } from './explain-index-build';
 import type { ServerDuplicate } from './find-duplicates';
 import { findPossibleIndexes } from './find-possible-indexes';
 import { hideCause } from './hide-values';
@@ -41,13 +42,11 @@ export function convertDuplicate(
   cause: object,
 ): UniqueValidationError | string {
   const { model, options, indexes, indexNames } = conversion;
-  if (isIndexBuild(duplicate.text)) {
-    return 'The error is about the build of an index; explainUniqueIndexError(error, model) explains it.';
-  }
   const key = parseDuplicateKey(duplicate, indexNames);
   if (isOfAnotherCollection(key, model)) {
     return `The error is about the collection ${String(key.collection)}, not ${model.collection.name}.`;
   }
+  if (isIndexBuild(duplicate.text)) return explainIndexBuild(model, key);
   const index = findViolatedIndex(key, indexes) ?? findOnlyPossibleIndex(key, write, conversion);
   const refused = toRefusedKey(model, key, write);
   if (index === undefined || refused.absent.length > 0) return explainDuplicate(model, refused);
@@ -67,7 +66,7 @@ function hasFoundValue({ text }: ServerDuplicate, cause: object): boolean {
 }
 
 /** A pre('save') middleware that writes elsewhere may hand us the other collection's error. */
-function isOfAnotherCollection({ collection }: DuplicateKey, model: AnyModel): boolean {
+export function isOfAnotherCollection({ collection }: DuplicateKey, model: AnyModel): boolean {
   // The database is not compared: Atlas shared tiers print it with a prefix.
   return collection !== undefined && collection !== model.collection.name;
 }

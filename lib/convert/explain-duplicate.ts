@@ -45,7 +45,7 @@ function explainUnknownIndex(model: AnyModel, name: string | undefined): string 
     `The server names the index ${name}, which the schema of ${modelName} does not declare. ` +
     (other === undefined
       ? `Declare it: ${declare}; or, if it is left over from a renamed or removed path, drop it once no ` +
-        `code writes that path: ${dropCommand(model, name)}.`
+        `code writes that path: ${dropCommand(modelName, name)}.`
       : `${other.modelName}, which shares the collection, declares it.`)
   );
 }
@@ -83,7 +83,7 @@ function explainAbsentPaths(
   }
   return (
     `${effect} If no code writes ${isOne ? 'that path' : 'those paths'} any more, drop the index, which ` +
-    `gives up its protection of the values that are stored: ${dropCommand(model, indexName)}.`
+    `gives up its protection of the values that are stored: ${dropCommand(model.modelName, indexName)}.`
   );
 }
 
@@ -137,8 +137,8 @@ function adviseSoftDelete(model: AnyModel, declared: UniqueIndex | undefined): s
   );
 }
 
-export function dropCommand(model: AnyModel, name: string | undefined): string {
-  return `await ${model.modelName}.collection.dropIndex(${name === undefined ? 'name' : literal(name)})`;
+export function dropCommand(modelName: string, name: string | undefined): string {
+  return `await ${modelName}.collection.dropIndex(${name === undefined ? 'name' : literal(name)})`;
 }
 
 function literal(name: string): string {

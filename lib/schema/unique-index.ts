@@ -90,6 +90,16 @@ export function readUniqueIndex(
   };
 }
 
+/** The partial filters of all indexes that the schema declares, unique or not. */
+export function readDeclaredFilters(
+  schema: AnySchema,
+): { name: string; filter: Record<string, unknown> }[] {
+  return schema.indexes().flatMap(([definition, options]: [object, IndexOptions]) => {
+    const { name = defaultName(definition), partialFilterExpression: filter } = options;
+    return filter === undefined ? [] : [{ name, filter: filter }];
+  });
+}
+
 /** `unique: [true, message]` is Mongoose's own way to give a message. */
 function isUnique({ unique }: { unique?: unknown }): boolean {
   return unique === true || Array.isArray(unique);
