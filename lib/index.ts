@@ -28,6 +28,7 @@ export type { AuditedIndex, AuditStep, UniqueIndexAudit } from './audit/audit-mo
 export type { IndexDifference, IndexStatus } from './audit/compare-indexes';
 export type { IndexSpec } from './audit/declared-index';
 export type { Blocking, BlockingGroup } from './audit/find-blocking';
+export type { LeftoverIndex } from './audit/find-undeclared';
 export type {
   UniqueValidationError,
   UniqueValidationErrorOf,

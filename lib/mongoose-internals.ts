@@ -124,7 +124,7 @@ export function findBaseName(model: AnyModel): string | undefined {
 /** What is read here of Mongoose's schema types. */
 export interface PathType {
   instance?: string;
-  options?: { unique?: unknown; select?: unknown; immutable?: unknown };
+  options?: { unique?: unknown; select?: unknown; immutable?: unknown; required?: unknown };
   /** Of a subdocument or an array of them. */
   schema?: AnySchema;
 }

@@ -166,15 +166,16 @@ describe('an index that another one blocks', () => {
     ],
   ])('%s', async (_, key, existing, declared, part) => {
     const model = compile(email(declared));
-    await model.collection.createIndex(key as never, existing);
+    await model.collection.createIndexes([{ key, ...existing }] as never);
     const error = await rejection(model.createIndexes());
     expect(error).toHaveProperty('code', 86);
     const sentence = explainUniqueIndexError(error, model);
     expect(sentence).toContain(`The index email_1 of ${model.modelName} cannot be built`);
     expect(sentence).toContain(part);
     expect(sentence).toContain(
-      `Replace it: await ${model.modelName}.collection.dropIndex('email_1'); await ${model.modelName}.createIndexes().`,
+      `Replace it: await ${model.modelName}.collection.dropIndex('email_1'); await ${model.modelName}.createIndexes()`,
     );
+    expect(sentence?.includes('collMod')).toBe(!('unique' in existing) && !('name' in existing));
     // The two commands are what fixes it.
     await model.collection.dropIndex('email_1');
     await model.createIndexes();
@@ -183,7 +184,7 @@ describe('an index that another one blocks', () => {
 
   it('under another name', async () => {
     const model = compile(email());
-    await model.collection.createIndex({ email: 1 }, { unique: true, name: 'mail' });
+    await model.collection.createIndexes([{ key: { email: 1 }, unique: true, name: 'mail' }]);
     const error = await rejection(model.createIndexes());
     expect(error).toHaveProperty('code', 85);
     expect(explainUniqueIndexError(error, model)).toBe(

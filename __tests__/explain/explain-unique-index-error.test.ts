@@ -148,7 +148,7 @@ async function refuse(schema: Schema, ...documents: Doc[]): Promise<[unknown, An
 async function withLeftover(schema: Schema, key: object, options = {}): Promise<AnyModel> {
   const model = await compile(schema, []);
   await model.createIndexes();
-  await model.collection.createIndex(key as never, { unique: true, ...options });
+  await model.collection.createIndexes([{ key, unique: true, ...options }] as never);
   return model;
 }
 
@@ -292,7 +292,7 @@ describe('an index on paths that the schema does not have', () => {
     const seen: unknown[] = [];
     const schema = user({ tenant: String });
     const model = await compile(schema, [], { onUnexplained: (error) => seen.push(error) });
-    await model.collection.createIndex({ tenantId: 1, tenantUserId: 1 }, { unique: true });
+    await model.collection.createIndexes([{ key: { tenantId: 1, tenantUserId: 1 }, unique: true }]);
     await model.create({ tenant: 'a' });
     const sentence =
       `The unique index tenantId_1_tenantUserId_1 of ${model.modelName} is on \`tenantId\`, ` +

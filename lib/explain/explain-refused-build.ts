@@ -93,9 +93,14 @@ export function explainBlocked(
   const list = differences.length === 0 ? '' : ` (declared ${differences.join('; ')})`;
   return (
     `${subject}${of} cannot be built: the collection has an index of that name with other keys or ` +
-    `options${list}. Replace it: ${replaceCommands(name, model)}.`
+    `options${list}. Replace it: ${replaceCommands(name, model)}${differences.join() === NOT_UNIQUE ? IN_PLACE : ''}.`
   );
 }
+
+/** The only difference of an index that lacks `unique`. */
+export const NOT_UNIQUE = 'unique: true, not none';
+const IN_PLACE =
+  '; MongoDB 6.0 and later also convert it in place (collMod with prepareUnique, then unique)';
 
 function replaceCommands(name: string | undefined, model: AnyModel | undefined): string {
   const modelName = model?.modelName ?? 'Model';
