@@ -25,7 +25,7 @@ export function formatAudit(audits: UniqueIndexAudit | readonly UniqueIndexAudit
     : [audits as UniqueIndexAudit];
   list.forEach(checkAudit);
   const blocks = [...list.map(formatOne), summarize(list)];
-  return blocks.map((lines) => lines.map(escape).join('\n')).join('\n\n');
+  return blocks.map((lines) => lines.map(escapeControls).join('\n')).join('\n\n');
 }
 
 function checkAudit(audit: unknown): void {
@@ -213,7 +213,7 @@ function toText(value: unknown): string {
 }
 
 /** Control characters, and those that change the direction of text: stored by anybody. */
-function escape(line: string): string {
+export function escapeControls(line: string): string {
   return line.replace(
     /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
