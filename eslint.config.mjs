@@ -36,7 +36,16 @@ const INTERNALS = [
 const names = () => INTERNALS.map((name) => name.replaceAll('$', '\\$')).join('|');
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', 'node_modules', 'eslint.config.mjs'] },
+  {
+    ignores: [
+      'dist',
+      'coverage',
+      'node_modules',
+      'eslint.config.mjs',
+      // Compiled by a test in a project that has those frameworks installed.
+      '__tests__/package/frameworks.mts',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },

@@ -28,6 +28,7 @@ const ZONES = [
   'cli',
   'audit',
   'explain',
+  'answer',
   'convert',
   'write',
   'schema',

@@ -109,6 +109,7 @@ describe('has a table of the options, and the types have the same', () => {
 
   it.each([
     ['## Messages and translation', optionsOf('UniqueGuardOptions')],
+    ['### Problem details', optionsOf('ProblemDetailsOptions')],
     ['### Strategies', optionsOf('SaveOrUpsertOptions')],
     [
       '## Many at once',

@@ -14,7 +14,7 @@ import {
 } from './mongoose-internals';
 import { findOptions, type UniqueGuardCallOptions } from './options/plugin-options';
 import { toDocumentWrite } from './write/document-write';
-import type { DocumentWrite, UpdateWrite } from './write/written-value';
+import type { DocumentWrite, UpdateWrite } from './write/write';
 
 /**
  * Every write that runs middleware. `create` and `insertOne` run `save`'s, `findByIdAndUpdate` runs

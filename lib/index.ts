@@ -3,9 +3,12 @@ export type { AnyModel, AnySchema } from './mongoose-internals';
 export { isDuplicateKeyError } from './convert/find-duplicates';
 export { isUniqueValidationError } from './convert/validation-error';
 export { toValidationError } from './convert/convert-error';
+export { toProblemDetails } from './answer/to-problem-details';
 export { explainUniqueIndexError } from './explain/explain-unique-index-error';
 export { formatAudit } from './audit/format-audit';
 
+export type { ProblemDetailsEntry } from './answer/list-problems';
+export type { ProblemDetails, ProblemDetailsOptions } from './answer/to-problem-details';
 export type { SavedDocumentOf, UniqueGuardMethods, UniqueGuardStatics } from './augment';
 export type { HydratedDocumentOf, PathOf, RawDocumentOf } from './schema/document-of';
 export type { SaveOrUpsertResult } from './upsert/save-or-upsert';
@@ -19,9 +22,9 @@ export type {
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
-  UpdateOperators,
   UpsertOptions,
 } from './upsert/upsert-options';
+export type { OnConflict, UpdateOperators } from './upsert/on-conflict';
 export type { CheckUniqueOptions } from './check/check-options';
 export type { AuditOptions } from './audit/audit-unique-indexes';
 export type { AuditedIndex, AuditStep, UniqueIndexAudit } from './audit/audit-model';

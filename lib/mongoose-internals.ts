@@ -220,7 +220,7 @@ export function findProjection(document: AnyDocument): Members | undefined {
  * The ValidationError that holds what could not be cast, and validators' errors so far. Relies on
  * `$__.validationError`.
  *
- * @throws Error where the document has no such state: a value that was not taken over would be missing
+ * @throws Error where the document has no such state: a value that could not be cast would be lost
  */
 export function findValidationError(
   document: AnyDocument,
@@ -344,6 +344,33 @@ export function isSkippedByMiddleware(error: unknown): boolean {
   return isObject(error) && error.constructor.name === 'skipWrappedFunction';
 }
 
+const BUILT_IN = Symbol.for('mongoose:built-in-middleware');
+
+/**
+ * Leaves out a query's middleware of the phases that `isSkipped` names, all but Mongoose's own. Relies on
+ * `_queryMiddleware`, a Kareem with `filter()` (Mongoose 8 and 9; the option `middleware` of queries is
+ * of 9.2).
+ *
+ * @throws Error where a phase is to be skipped and the member is missing: the option must not be lost
+ */
+export function skipQueryMiddleware(
+  query: object,
+  isSkipped: (phase: 'pre' | 'post') => boolean,
+): void {
+  const skipped = (['pre', 'post'] as const).filter(isSkipped);
+  if (skipped.length === 0) return;
+  const members = membersOf(query);
+  const { _queryMiddleware: all } = members;
+  if (!isObject(all) || typeof all['filter'] !== 'function') {
+    throw missing('_queryMiddleware on queries', 'middleware cannot be skipped');
+  }
+  const filter = all['filter'] as (keep: (hook: { fn: object }) => boolean) => Members;
+  const kept = filter.call(all, () => true);
+  const own = filter.call(all, ({ fn }) => BUILT_IN in fn);
+  for (const phase of skipped) kept[`_${phase}s`] = own[`_${phase}s`];
+  members['_queryMiddleware'] = kept;
+}
+
 /* Queries and connections */
 
 type SendFindOneAndUpdate = (filter: object, update: unknown, options: object) => Promise<unknown>;
@@ -416,6 +443,18 @@ export function isInTransaction(session: ClientSession | null | undefined): bool
   return session?.inTransaction() ?? false;
 }
 
+/**
+ * The wire version that all servers of the model's connection know, such as 17 for MongoDB 6.0. Relies
+ * on the client's `topology.description.commonWireVersion`; undefined where it is missing and before
+ * the first connection: the server then counts as an old one.
+ */
+export function findWireVersion({ db }: AnyModel): number | undefined {
+  const client = db.getClient() as { topology?: unknown } | undefined;
+  const description = isObject(client?.topology) ? client.topology['description'] : undefined;
+  const version = isObject(description) ? description['commonWireVersion'] : undefined;
+  return typeof version === 'number' ? version : undefined;
+}
+
 /** What `useDb()` gives is opened by the connection that it was made from. Relies on `otherDbs`. */
 export function findParentConnection(connection: Connection): Connection | undefined {
   const { otherDbs } = membersOf(connection);
@@ -440,7 +479,7 @@ export function preventInit(mongoose: Mongoose): void {
 
 /* Errors */
 
-/** Mongoose's message begins with the model's name. Relies on `_message`; without it that is left out. */
+/** Mongoose's message begins with the model's name. Relies on `_message`; without it the name is missing. */
 export function nameModelInMessage(error: Error, model: AnyModel): void {
   membersOf(error)['_message'] = `${model.modelName} validation failed`;
 }

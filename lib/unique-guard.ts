@@ -8,12 +8,12 @@ import { saveOrUpsertMany } from './upsert/many/save-or-upsert-many';
 import { saveOrUpsert } from './upsert/save-or-upsert';
 
 /**
- * The plugin: a write that violates a unique index rejects with Mongoose's own ValidationError,
- * with an error on each path of that index. A write that succeeds costs nothing more.
+ * The plugin. A write that violates a unique index rejects with Mongoose's own ValidationError, with one
+ * error for each path of that index. A write that succeeds costs nothing extra.
  *
- * @param schema the schema; also by `mongoose.plugin(uniqueGuard)` for all
+ * @param schema the schema; `mongoose.plugin(uniqueGuard)` applies it to all schemas
  * @param options see {@link UniqueGuardOptions}
- * @throws TypeError at once where an option is wrong
+ * @throws TypeError at once if an option is wrong
  *
  * @example
  * const userSchema = new Schema({ email: { type: String, unique: true } });
@@ -27,7 +27,7 @@ export function uniqueGuard(schema: AnySchema, options?: UniqueGuardOptions): vo
   attachMethods(schema);
 }
 
-/** As in `schema.plugin(uniqueGuard())`, where there is no schema yet. */
+/** `schema.plugin(uniqueGuard())` calls the plugin without a schema. */
 function checkSchema(schema: unknown): void {
   if (typeof schema === 'object' && schema !== null && 'statics' in schema) return;
   throw new TypeError(
@@ -35,7 +35,7 @@ function checkSchema(schema: unknown): void {
   );
 }
 
-/** A static that the schema has already stays: the user's own, or ours of an earlier application. */
+/** An existing static stays: the user's own, or ours if the plugin was applied before. */
 function attachStatics(schema: AnySchema): void {
   const statics = schema.statics as Record<string, unknown>;
   statics['saveOrUpsert'] ??= saveOrUpsert;
@@ -44,7 +44,7 @@ function attachStatics(schema: AnySchema): void {
   statics['auditUniqueIndexes'] ??= auditUniqueIndexes;
 }
 
-/** So does a method, and a path of that name, beside which Mongoose would take no method. */
+/** So do an existing method and a path of that name, beside which Mongoose allows no method. */
 function attachMethods(schema: AnySchema): void {
   const methods = schema.methods as Record<string, unknown>;
   if (schema.pathType('checkUnique') === 'adhocOrUndefined')

@@ -336,13 +336,17 @@ describe('explain', () => {
     await db
       .collection('users')
       .createIndexes([{ key: { email: -1 }, name: 'mine', unique: true }]);
-    const text = `${E11000} index: mine dup key: { email: "a" }`;
+    const of = (text: string) => text.replace('db.users', `${database}.users`);
+    const text = of(`${E11000} index: mine dup key: { email: "a" }`);
     const more = ['--uri', testUri(database)];
     const [without, looked, unknown] = await Promise.all([
       explain([text]),
       explain([text], {}, more),
-      explain([leftover], {}, more),
+      explain([of(leftover)], {}, more),
     ]);
+    const other = await explain([leftover], {}, more);
+    expect(other.stderr).toContain('another database than the connection string');
+    expect(other.code).toBe(2);
     const indexes = await db.collection('users').indexes();
     await db.dropDatabase();
     expect(without.stdout).toContain('which the schema of User does not declare');

@@ -10,6 +10,8 @@ interface IndexCase {
   schema: () => Schema;
   /** An index that only the database has. */
   databaseIndex?: Record<string, 1 | -1>;
+  /** What only the collection in the database has, such as a collation. */
+  collectionOptions?: object;
   /** The document that has the key, the one that exists beside it, and what clashes. */
   taken: Doc;
   other: Doc;
@@ -23,6 +25,8 @@ interface IndexCase {
 
 const id = new Types.ObjectId();
 const day = new Date('2026-01-02T03:04:05Z');
+
+const unique = { unique: true } as const;
 
 const INDEXES: IndexCase[] = [
   {
@@ -222,6 +226,159 @@ const INDEXES: IndexCase[] = [
     except: ({ shape }) => shape !== 'single',
   },
   {
+    name: 'two paths of one array, which are of one element',
+    schema: () =>
+      new Schema({ accounts: [{ _id: false, bank: String, number: String }] }).index(
+        { 'accounts.bank': 1, 'accounts.number': 1 },
+        { unique: true },
+      ),
+    taken: { accounts: [{ bank: 'abc', number: '123' }] },
+    other: { accounts: [{ bank: 'x', number: '0' }] },
+    clash: {
+      accounts: [
+        { bank: 'abc', number: '9' },
+        { bank: 'xyz', number: '123' },
+        { bank: 'abc', number: '123' },
+      ],
+    },
+    index: 'accounts.bank_1_accounts.number_1',
+    keyPattern: { 'accounts.bank': 1, 'accounts.number': 1 },
+    errors: { 'accounts.2.bank': 'abc', 'accounts.2.number': '123' },
+  },
+  {
+    name: 'three paths of nested arrays, which are of one element at each level',
+    schema: () =>
+      new Schema({
+        shops: [{ _id: false, city: String, shelves: [{ _id: false, row: Number, slot: Number }] }],
+      }).index({ 'shops.city': 1, 'shops.shelves.row': 1, 'shops.shelves.slot': -1 }, unique),
+    taken: { shops: [{ city: 'Rome', shelves: [{ row: 1, slot: 2 }] }] },
+    other: { shops: [{ city: 'Oslo', shelves: [{ row: 0, slot: 0 }] }] },
+    clash: {
+      shops: [
+        { city: 'Bonn', shelves: [{ row: 1, slot: 2 }] },
+        {
+          city: 'Rome',
+          shelves: [
+            { row: 1, slot: 1 },
+            { row: 2, slot: 2 },
+            { row: 1, slot: 2 },
+          ],
+        },
+      ],
+    },
+    index: 'shops.city_1_shops.shelves.row_1_shops.shelves.slot_-1',
+    keyPattern: { 'shops.city': 1, 'shops.shelves.row': 1, 'shops.shelves.slot': -1 },
+    errors: { 'shops.1.city': 'Rome', 'shops.1.shelves.2.row': 1, 'shops.1.shelves.2.slot': 2 },
+  },
+  {
+    name: 'the same key in two elements: neither of them is named',
+    schema: () =>
+      new Schema({ accounts: [{ _id: false, bank: String, number: String }] }).index(
+        { 'accounts.bank': 1, 'accounts.number': 1 },
+        unique,
+      ),
+    taken: { accounts: [{ bank: 'abc', number: '123' }] },
+    other: { accounts: [{ bank: 'x', number: '0' }] },
+    clash: {
+      accounts: [
+        { bank: 'abc', number: '123' },
+        { bank: 'abc', number: '9' },
+        { bank: 'abc', number: '123' },
+      ],
+    },
+    index: 'accounts.bank_1_accounts.number_1',
+    keyPattern: { 'accounts.bank': 1, 'accounts.number': 1 },
+    errors: { 'accounts.bank': 'abc', 'accounts.number': '123' },
+  },
+  {
+    name: 'a text index, whose key is a stem',
+    schema: () =>
+      new Schema({ title: String, body: String }).index(
+        { title: 'text', body: 'text' },
+        { unique: true, weights: { title: 5 } },
+      ),
+    taken: { title: 'A-100', body: 'alpha' },
+    other: { title: 'B-200', body: 'beta' },
+    clash: { title: 'A-100', body: 'gamma' },
+    index: 'title_text_body_text',
+    keyPattern: { title: 'text', body: 'text' },
+    errors: { title: 'A-100', body: 'gamma' },
+  },
+  {
+    name: 'a compound index of text and other paths',
+    schema: () =>
+      new Schema({ tenant: String, title: String, year: Number }).index(
+        { tenant: 1, title: 'text', year: -1 },
+        { unique: true, name: 'search' },
+      ),
+    taken: { tenant: 't', title: 'Running', year: 1 },
+    other: { tenant: 'u', title: 'Walking', year: 2 },
+    clash: { tenant: 't', title: 'runs', year: 1 },
+    index: 'search',
+    keyPattern: { tenant: 1, title: 'text', year: -1 },
+    errors: { tenant: 't', title: 'runs', year: 1 },
+  },
+  {
+    name: 'a 2dsphere index, whose key is a cell',
+    schema: () =>
+      new Schema({ place: { type: { type: String }, coordinates: [Number] } }).index(
+        { place: '2dsphere' },
+        unique,
+      ),
+    taken: { place: { type: 'Point', coordinates: [1.5, 2.5] } },
+    other: { place: { type: 'Point', coordinates: [50, 50] } },
+    clash: { place: { type: 'Point', coordinates: [1.5, 2.5] } },
+    index: 'place_2dsphere',
+    keyPattern: { place: '2dsphere' },
+    errors: { place: { type: 'Point', coordinates: [1.5, 2.5] } },
+  },
+  {
+    name: 'a 2d index, whose key is a hash',
+    schema: () => new Schema({ place: [Number] }).index({ place: '2d' }, unique),
+    taken: { place: [1.5, 2.5] },
+    other: { place: [50, 50] },
+    clash: { place: [1.5, 2.5] },
+    index: 'place_2d',
+    keyPattern: { place: '2d' },
+    errors: { place: [1.5, 2.5] },
+  },
+  {
+    name: 'a compound index of a point and other paths',
+    schema: () =>
+      new Schema({
+        shop: String,
+        places: [{ _id: false, at: { type: { type: String }, coordinates: [Number] } }],
+        floor: Number,
+      }).index({ shop: 1, 'places.at': '2dsphere', floor: 1 }, unique),
+    taken: { shop: 's', places: [{ at: { type: 'Point', coordinates: [1, 2] } }], floor: 3 },
+    other: { shop: 'other', places: [{ at: { type: 'Point', coordinates: [5, 5] } }], floor: 4 },
+    clash: { shop: 's', places: [{ at: { type: 'Point', coordinates: [1, 2] } }], floor: 3 },
+    index: 'shop_1_places.at_2dsphere_floor_1',
+    keyPattern: { shop: 1, 'places.at': '2dsphere', floor: 1 },
+    errors: { shop: 's', 'places.0.at': { type: 'Point', coordinates: [1, 2] }, floor: 3 },
+  },
+  {
+    name: 'a collation that only the collection has',
+    schema: () => new Schema({ name: { type: String, unique: true }, n: Number }),
+    collectionOptions: { collation: { locale: 'en', strength: 2, numericOrdering: true } },
+    taken: { name: 'NAME-1' },
+    other: { name: 'name-2' },
+    clash: { name: 'name-01', n: 1 },
+    index: 'name_1',
+    keyPattern: { name: 1 },
+    errors: { name: 'name-01' },
+  },
+  {
+    name: 'a Buffer',
+    schema: () => new Schema({ key: { type: Buffer, unique: true }, note: String }),
+    taken: { key: Buffer.from('abc') },
+    other: { note: 'x' },
+    clash: { key: Buffer.from('abc') },
+    index: 'key_1',
+    keyPattern: { key: 1 },
+    errors: { key: Buffer.from('abc') },
+  },
+  {
     name: 'paths with a blank and with letters beyond ASCII',
     schema: () =>
       new Schema({ 'with blank': String, größe: Number }).index(
@@ -241,11 +398,13 @@ let count = 0;
 
 async function compile(kind: IndexCase, plugin: boolean): Promise<AnyModel> {
   const schema = kind.schema();
+  // Else Mongoose creates the collection by itself, without these options.
+  if (kind.collectionOptions) schema.set('autoCreate', false);
   if (plugin) schema.plugin(uniqueGuard);
   count += 1;
   const name = `Thing${String(count)}`;
   const model = mongoose.model(name, schema) as unknown as AnyModel;
-  await model.createCollection();
+  await model.createCollection(kind.collectionOptions);
   await model.ensureIndexes();
   if (kind.databaseIndex)
     await model.collection.createIndexes([{ key: kind.databaseIndex, unique: true }]);
@@ -305,6 +464,17 @@ describe.each(INDEXES)('$name', (kind) => {
       expect(one).toMatchObject({ kind: 'unique', path });
       expect(one?.value).toEqual(value);
       expect(one?.properties).toMatchObject({ index: kind.index, keyPattern: kind.keyPattern });
+    }
+    // What code reads that handled the driver's error.
+    for (const each of [error, ...(error.validationErrors ?? [])]) {
+      expect(each.keyPattern).toEqual(kind.keyPattern);
+      const values = Object.values(kind.errors);
+      const paths = Object.keys(kind.keyPattern);
+      expect(each.keyValue).toEqual(
+        Object.fromEntries(paths.map((path, at) => [path, values[at]])),
+      );
+      expect(Object.keys(each)).not.toContain('keyPattern');
+      expect(Object.keys(each)).not.toContain('keyValue');
     }
     if (write.shape !== 'single') {
       expect(error.validationErrors).toHaveLength(1);

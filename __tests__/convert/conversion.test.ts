@@ -748,7 +748,7 @@ describe('toValidationError', () => {
   // Its bulkWrite needs a MongoDB 8.
   it("converts the error of a connection's bulkWrite, which keeps no operations", async () => {
     const User = await compile(userSchema());
-    const text = `E11000 duplicate key error collection: db.${User.collection.name} index: email_1 dup key: { email: "a@x" }`;
+    const text = `E11000 duplicate key error collection: ${User.db.name}.${User.collection.name} index: email_1 dup key: { email: "a@x" }`;
     const raw = new mongoose.mongo.MongoClientBulkWriteError({ message: text });
     raw.writeErrors = new Map([
       [1, { code: 11000, message: text }],

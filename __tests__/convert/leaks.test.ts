@@ -108,7 +108,7 @@ describe.each<[string, () => Schema, UniqueGuardOptions]>([
 
 it('what the server found in the other document stays out', async () => {
   const model = await compile(schema());
-  const text = `E11000 duplicate key error collection: db.${model.collection.name} index: token_1 dup key: { token: "x" }`;
+  const text = `E11000 duplicate key error collection: ${model.db.name}.${model.collection.name} index: token_1 dup key: { token: "x" }`;
   for (const found of [{ foundValue: { note: 'other-note' } }, {}]) {
     const message = 'foundValue' in found ? text : `${text} found value: { note: "other-note" }`;
     const raw = Object.assign(new Error(message), { code: 11000, ...found });
@@ -137,7 +137,7 @@ it.each(['with a stack', 'without a stack'])(
   'a bulk error that is not made by the driver, %s, keeps the value out too',
   async (stack) => {
     const model = await compile(schema(), { hideValues: true });
-    const errmsg = `E11000 duplicate key error collection: db.${model.collection.name} index: token_1 dup key: { token: "taken-token" }`;
+    const errmsg = `E11000 duplicate key error collection: ${model.db.name}.${model.collection.name} index: token_1 dup key: { token: "taken-token" }`;
     const op = { token: 'taken-token' };
     const raw = Object.assign(new Error(errmsg), {
       name: 'MongoBulkWriteError',

@@ -261,9 +261,9 @@ describe('a wrong option', () => {
     [null, /options is null/],
     [{ mesage: 'x' }, /options has no "mesage"; allowed are message, kind, indexes/],
     [{ toString: 'x' }, /options has no "toString"/],
-    [{ message: 5 }, /options.message is 5; it must be a text or a function/],
-    [{ kind: '' }, /options.kind is ""; it must be a text/],
-    [{ kind: ['x'.repeat(60)] }, /options.kind is \["x{58}…; it must be a text/],
+    [{ message: 5 }, /options.message is 5; it must be a string or a function/],
+    [{ kind: '' }, /options.kind is ""; it must be a string/],
+    [{ kind: ['x'.repeat(60)] }, /options.kind is \["x{58}…; it must be a string/],
     [{ indexes: [] }, /options.indexes is \[\]; it must be an object by index name/],
     [
       { indexes: { a_1: 'x' } },
@@ -328,7 +328,10 @@ describe('when something of ours or of yours fails, the caller gets the original
         throw boom;
       },
     };
-    const raw = Object.assign(new Error('E11000'), { code: 11000, keyPattern: { key: 1 } });
+    const raw = Object.assign(new Error('E11000 duplicate key error'), {
+      code: 11000,
+      keyPattern: { key: 1 },
+    });
     jest.spyOn(model.collection, 'insertOne').mockRejectedValueOnce(raw as never);
     const document = new model({ n: 1 });
     jest.spyOn(document, 'toBSON').mockReturnValue({ key });

@@ -19,11 +19,12 @@ const SILENT = [
   [
     'Azure Cosmos DB, RU',
     (model: AnyModel) =>
-      `E11000 duplicate key error collection: db.${model.collection.name}. Failed _id or unique index constraint.`,
+      `E11000 duplicate key error collection: ${model.db.name}.${model.collection.name}. Failed _id or unique index constraint.`,
   ],
   [
     'FerretDB 1',
-    (model: AnyModel) => `E11000 duplicate key error collection: db.${model.collection.name}`,
+    (model: AnyModel) =>
+      `E11000 duplicate key error collection: ${model.db.name}.${model.collection.name}`,
   ],
   ['DocumentDB', () => 'Duplicate key violation on the requested collection.'],
 ] as const;
@@ -142,7 +143,7 @@ describe.each(SILENT)('%s, which names no index', (_, text) => {
 
 it('a clustered collection, whose text has a key but no index, is read no further', async () => {
   const model = await compile(one());
-  const text = `E11000 duplicate key error collection: db.${model.collection.name} dup key: { _id: " index: email_1 dup key: {" }`;
+  const text = `E11000 duplicate key error collection: ${model.db.name}.${model.collection.name} dup key: { _id: " index: email_1 dup key: {" }`;
   const error = stub(model, 'insertOne', text);
   expect(await rejection(model.create({ _id: '507f1f77bcf86cd799439011', email: 'a' }))).toBe(
     error,

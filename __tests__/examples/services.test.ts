@@ -47,8 +47,11 @@ describe('the webhook receiver', () => {
   const event = { eventId: 'evt_1', type: 'invoice.paid', payload: { amount: 5 } };
   /** Writes in the event's own transaction, as a handler should. */
   const pay = async (_: unknown, session: object) => {
-    const update = { $inc: { logins: 1 } };
-    await Account.saveOrUpsert({ email: 'ann@example.org' }, { update, session: session as never });
+    const onConflict = { $inc: { logins: 1 } };
+    await Account.saveOrUpsert(
+      { email: 'ann@example.org' },
+      { onConflict, session: session as never },
+    );
   };
 
   it('handles an event once that is delivered 20 times at once, and once more later', async () => {

@@ -6,6 +6,9 @@ import { root, run } from './run';
 /** The oldest TypeScript that the README promises. */
 const OLDEST_TYPESCRIPT = '~5.9.0';
 
+/** The Mongoose that the peerDependencies of Typegoose 13.4 name. */
+const TYPEGOOSE_PEER = '~9.7.3';
+
 /** What `module` says, and how names are then resolved. The first is what Node runs. */
 const MODULES: Record<string, object> = {
   node16: { module: 'node16', moduleResolution: 'node16' },
@@ -27,19 +30,35 @@ export async function makeConsumer(mongooseVersion: string): Promise<string> {
     const config = toConfig({ ...moduleOptions, ...exactOptions(mongooseVersion) });
     await writeFile(path.join(directory, `tsconfig.${name}.json`), JSON.stringify(config));
   }
-  await writeFile(path.join(directory, 'package.json'), JSON.stringify({ private: true }));
+  await install(directory, [`mongoose@${mongooseVersion}`, `typescript@${OLDEST_TYPESCRIPT}`]);
+  return directory;
+}
+
+/** A project with decorators that installs the tarball beside NestJS and Typegoose. */
+export async function makeFrameworkConsumer(): Promise<string> {
+  const directory = path.join(findPacked('DIRECTORY'), 'frameworks');
+  await mkdir(directory);
+  const file = 'frameworks.mts';
+  await copyFile(path.join(__dirname, file), path.join(directory, file));
+  const decorators = { experimentalDecorators: true, emitDecoratorMetadata: true };
+  // Their declarations are theirs to check.
+  const options = { ...MODULES['node16'], ...decorators, noEmit: true, skipLibCheck: true };
+  await writeFile(path.join(directory, 'tsconfig.json'), JSON.stringify(toConfig(options, [file])));
   await install(directory, [
-    `mongoose@${mongooseVersion}`,
-    `@types/node@${await ownRange('@types/node')}`,
-    `typescript@${OLDEST_TYPESCRIPT}`,
-    findPacked('TARBALL'),
+    `mongoose@${TYPEGOOSE_PEER}`,
+    '@typegoose/typegoose@^13.4.0',
+    ...['common', 'core', 'mongoose'].map((name) => `@nestjs/${name}@^12.0.0`),
+    'reflect-metadata@^0.2.0',
+    'rxjs@^7.0.0',
   ]);
   return directory;
 }
 
-function toConfig(moduleOptions: object): object {
+function toConfig(
+  moduleOptions: object,
+  files: readonly string[] = ['consumer.cts', 'consumer.mts'],
+): object {
   const compilerOptions = {
-    ...moduleOptions,
     target: 'es2022',
     lib: ['es2022'],
     types: ['node'],
@@ -47,8 +66,9 @@ function toConfig(moduleOptions: object): object {
     noUnusedLocals: true,
     skipLibCheck: false,
     esModuleInterop: true,
+    ...moduleOptions,
   };
-  return { compilerOptions, files: ['consumer.cts', 'consumer.mts'] };
+  return { compilerOptions, files };
 }
 
 /** Mongoose 9.0.0 has an error in its own declarations under this option; later ones have none. */
@@ -63,11 +83,16 @@ async function ownRange(devDependency: string): Promise<string> {
   return devDependencies[devDependency] ?? 'latest';
 }
 
+/** The tarball, Node's types and these packages. */
 async function install(cwd: string, packages: string[]): Promise<void> {
+  await writeFile(path.join(cwd, 'package.json'), JSON.stringify({ private: true }));
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--fetch-retry-mintimeout=1000'];
-  await run('npm', ['install', ...quiet, ...packages], { cwd }).catch((error: unknown) => {
-    throw new Error('npm could not install. test:package needs the npm registry.', {
-      cause: error,
-    });
-  });
+  const common = [`@types/node@${await ownRange('@types/node')}`, findPacked('TARBALL')];
+  await run('npm', ['install', ...quiet, ...packages, ...common], { cwd }).catch(
+    (error: unknown) => {
+      throw new Error('npm could not install. test:package needs the npm registry.', {
+        cause: error,
+      });
+    },
+  );
 }

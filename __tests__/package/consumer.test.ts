@@ -49,6 +49,7 @@ describe('in plain Node, as the type check under node16 compiled it', () => {
       ['unique', 11000],
       ['unique', 'ok', null, null, null, false],
       [true, true],
+      [409, '/users', '#/email'],
       [{ mesage: 'taken' }, [false, false], 0, 'function', 'function'],
     ]);
   });

@@ -9,6 +9,7 @@ import {
   formatAudit,
   isDuplicateKeyError,
   isUniqueValidationError,
+  toProblemDetails,
   toValidationError,
   uniqueGuard,
 } from 'mongoose-unique-guard';
@@ -30,6 +31,9 @@ import type {
   LeanOption,
   MessageContext,
   PathOf,
+  ProblemDetails,
+  ProblemDetailsEntry,
+  ProblemDetailsOptions,
   RawDocumentOf,
   SavedDocumentOf,
   SaveInput,
@@ -123,7 +127,7 @@ async function run(): Promise<unknown[]> {
   // @ts-expect-error -- a plain object has no methods
   const methodOfLean: unknown = lean.doc.save;
   const $inc: UpdateOperators = { $inc: { logins: 1 } };
-  const shared: UpsertOptions = { update: $inc, maxRetries: 2 };
+  const shared: UpsertOptions = { onConflict: $inc, maxRetries: 2 };
   const either: SaveOrUpsertOptions = { ...shared, lean: false };
   const counted = await User.saveOrUpsert({ email: 'a' }, either);
   // @ts-expect-error -- a path that the schema does not have, of a type that it is not
@@ -137,7 +141,10 @@ async function run(): Promise<unknown[]> {
   const entries: SaveOrUpsertManyEntry[] = many.results;
   const ofModel: ConflictTargetOf<RawUser> = ['email'];
   const path: PathOf<RawUser> = 'name';
-  await User.saveOrUpsert({ email: 'a' }, { conflictTarget: ofModel, update: [path] });
+  await User.saveOrUpsert(
+    { email: 'a' },
+    { conflictTarget: ofModel, onConflict: { only: [path] } },
+  );
 
   // See it coming.
   const asked: CheckUniqueOptions = { paths: 'email' };
@@ -151,6 +158,9 @@ async function run(): Promise<unknown[]> {
   )
     ? all
     : undefined;
+  const ofAnswer: ProblemDetailsOptions = { instance: '/users' };
+  const problem: ProblemDetails | undefined = toProblemDetails(all, ofAnswer);
+  const invalid: ProblemDetailsEntry | undefined = problem?.errors[0];
   const steps: AuditStep[] = [];
   const auditOptions: AuditOptions = { sample: 2, onProgress: (step) => steps.push(step) };
   const audit: UniqueIndexAudit = await User.auditUniqueIndexes(auditOptions);
@@ -170,6 +180,7 @@ async function run(): Promise<unknown[]> {
     [taken?.errors['email']?.kind, await methods.checkUnique({}).then((one) => one?.code)],
     [ofUser?.errors.email?.kind, status, differences, group, undeclared, steps.length > 0],
     [formatAudit(audit).includes('email_1'), explainUniqueIndexError(ofUser, User) === undefined],
+    [problem?.status, problem?.instance, invalid?.pointer],
     [misspelt, isAny, notes.length, typeof statics.saveOrUpsert, typeof wrongInput],
   ];
 }

@@ -31,6 +31,11 @@ const config: Config = {
     ...['8.9.0', '8', '9.0.0', '9'].map(onMongoose),
     {
       ...common,
+      displayName: 'with frameworks',
+      testMatch: ['<rootDir>/__tests__/package/frameworks.test.ts'],
+    },
+    {
+      ...common,
       displayName: 'the tarball',
       testMatch: ['<rootDir>/__tests__/package/tarball.test.ts'],
     },

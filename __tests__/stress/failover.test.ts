@@ -134,7 +134,7 @@ const SHARED_KEYS = 20;
 const rowFor = (key: string): Row => ({ key, id: new Types.ObjectId().toHexString() });
 const toKey = ({ key }: Row) => ({ key });
 const inputOf = ({ key, id }: Row) => ({ key, by: id });
-const toCount = ({ id }: Row) => ({ update: { $inc: { n: 1 }, $push: { log: id } } });
+const toCount = ({ id }: Row) => ({ onConflict: { $inc: { n: 1 }, $push: { log: id } } });
 
 /** What each kind of call sends; those that count write to shared keys, the others to their own. */
 const KINDS = {
@@ -145,7 +145,7 @@ const KINDS = {
   update: (model, [row]) => one(model.saveOrUpsert(inputOf(row))),
   skip: (model, [row]) => one(model.saveOrUpsert(inputOf(row), { onConflict: 'skip' })),
   replace: (model, [row]) => one(model.saveOrUpsert(inputOf(row), { onConflict: 'replace' })),
-  list: (model, [row]) => one(model.saveOrUpsert(inputOf(row), { update: ['by'] })),
+  list: (model, [row]) => one(model.saveOrUpsert(inputOf(row), { onConflict: { only: ['by'] } })),
   many: (model, rows) => model.saveOrUpsertMany(rows.map(inputOf), { batchSize: 4 }),
   'many in order': (model, rows) =>
     model.saveOrUpsertMany(rows.map(inputOf), { batchSize: 4, ordered: true }),

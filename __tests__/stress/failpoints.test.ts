@@ -88,7 +88,7 @@ const duplicateOf = (path: string) => ({
 });
 
 const input = () => ({ email: 'a@x', name: 'A', username: 'a' });
-const count = { update: { $inc: { logins: 1 } } } as const;
+const count = { onConflict: { $inc: { logins: 1 } } } as const;
 const stored = () => clients.plain.User.collection.find().sort({ email: 1 }).toArray();
 
 /** Everything that the driver rejected with, each with its labels as they were then. */
@@ -189,7 +189,7 @@ describe('a race that another client wins between the search and the insert', ()
     [{}, { by: 'us', n: 1 }],
     [{ onConflict: 'skip' }, { by: 'other', n: 1 }],
     [{ onConflict: 'replace' }, { by: 'us' }],
-    [{ update: { $inc: { n: 1 } } }, { by: 'other', n: 2 }],
+    [{ onConflict: { $inc: { n: 1 } } }, { by: 'other', n: 2 }],
   ])('saveOrUpsert, %j: runs again on the document that is there now', async (options, holds) => {
     const { Thing } = clients.plain;
     const outcome = await overtake(() => Thing.saveOrUpsert({ key: 'a', by: 'us' }, options));
@@ -201,7 +201,7 @@ describe('a race that another client wins between the search and the insert', ()
     [{}, { updated: 1 }, { by: 'us', n: 1 }],
     [{ onConflict: 'skip' }, { skipped: 1 }, { by: 'other', n: 1 }],
     [{ onConflict: 'replace' }, { updated: 1 }, { by: 'us' }],
-    [{ update: { $inc: { n: 1 } } }, { updated: 1 }, { by: 'other', n: 2 }],
+    [{ onConflict: { $inc: { n: 1 } } }, { updated: 1 }, { by: 'other', n: 2 }],
     [{ ordered: true }, { updated: 1 }, { by: 'us', n: 1 }],
   ])('saveOrUpsertMany, %j: the same for that row alone', async (options, counts, holds) => {
     const { Thing } = clients.plain;

@@ -94,7 +94,7 @@ async function many(call: Promise<ManyResult>, count: number, refused: number[])
 
 type Act = (counters: AnyModel, pairs: AnyModel) => Promise<void>;
 
-const inc = { update: { $inc: { n: 1 } } } as const;
+const inc = { onConflict: { $inc: { n: 1 } } } as const;
 
 async function countAll(counters: AnyModel, keys: string[]): Promise<void> {
   const inputs = keys.map((key) => ({ key }));
@@ -115,7 +115,12 @@ const ACTS: Act[] = [
   (counters) => one(counters.saveOrUpsert({ key: pickKey(), name: 'update' })),
   (counters) => one(counters.saveOrUpsert({ key: pickKey() }, { onConflict: 'skip', lean: true })),
   (counters) =>
-    one(counters.saveOrUpsert({ key: pickKey(), name: 'list', x: 1 }, { update: ['name'] })),
+    one(
+      counters.saveOrUpsert(
+        { key: pickKey(), name: 'list', x: 1 },
+        { onConflict: { only: ['name'] } },
+      ),
+    ),
   (counters) => {
     const inputs = pickKeys().map((key) => ({ key, name: 'skip' }));
     return many(counters.saveOrUpsertMany(inputs, { onConflict: 'skip' }), 20, []);

@@ -117,17 +117,19 @@ export async function options() {
   await User.saveOrUpsert(input, { conflictTarget: ['email', 'address.city'] });
   await User.saveOrUpsert(input, { conflictTarget: 'an_index_name' });
   await User.saveOrUpsert(input, { onConflict: 'skip', maxRetries: 3, session: null });
-  await User.saveOrUpsert(input, { update: ['name', 'address.city'] });
-  await User.saveOrUpsert(input, { update: { except: ['name'] } });
-  await User.saveOrUpsert(input, { update: { $inc: { 'scores.web': 1 }, $set: { name: 'A' } } });
+  await User.saveOrUpsert(input, { onConflict: { only: ['name', 'address.city'] } });
+  await User.saveOrUpsert(input, { onConflict: { except: ['name'] } });
+  await User.saveOrUpsert(input, {
+    onConflict: { $inc: { 'scores.web': 1 }, $set: { name: 'A' } },
+  });
   // @ts-expect-error no such strategy
   await User.saveOrUpsert(input, { onConflict: 'ignore' });
   // @ts-expect-error no such path
-  await User.saveOrUpsert(input, { update: ['nmae'] });
+  await User.saveOrUpsert(input, { onConflict: { only: ['nmae'] } });
   // @ts-expect-error no such path
-  await User.saveOrUpsert(input, { update: { $set: { nmae: 1 } } });
+  await User.saveOrUpsert(input, { onConflict: { $set: { nmae: 1 } } });
   // @ts-expect-error no such operator
-  await User.saveOrUpsert(input, { update: { $increment: { name: 1 } } });
+  await User.saveOrUpsert(input, { onConflict: { $increment: { name: 1 } } });
   // @ts-expect-error no such option
   await User.saveOrUpsert(input, { upsert: true });
   // @ts-expect-error a list of paths, not an object
@@ -224,6 +226,11 @@ export async function loadedClass() {
     static findAll() {
       return [];
     }
+    static async put(this: Model<Account> & typeof Account, email: string) {
+      const { doc } = await this.saveOrUpsert({ email });
+      is<HydratedDocument<Account>>()(doc);
+      return doc.save();
+    }
   }
   const schema = new Schema<Account>({ email: { type: String, unique: true } });
   schema.loadClass(Account);
@@ -232,6 +239,20 @@ export async function loadedClass() {
   AccountModel.findAll();
   const { doc } = await AccountModel.saveOrUpsert({ email: 'a@x' });
   is<string>()(doc.greet());
+  is<HydratedDocument<Account>>()(doc);
+  await doc.save();
+  await AccountModel.put('a@x');
+  const lean = await AccountModel.saveOrUpsert({ email: 'a@x' }, { lean: true });
+  is<string>()(lean.doc.email);
+  // @ts-expect-error a plain object has no save()
+  lean.doc.save();
+}
+
+export function guardOfClass(error: unknown, model: Model<Page> & (new () => Page)) {
+  if (!isUniqueValidationError(error, model)) return undefined;
+  is<string | undefined>()(error.errors.slug?.message);
+  // @ts-expect-error no such path
+  return error.errors.slgu;
 }
 
 export async function discriminators() {

@@ -82,17 +82,17 @@ describe('saveOrUpsertMany', () => {
       [{ name: 'New' }, { name: 'Newer', role: 'user', logins: 0 }],
     ],
     [
-      { update: ['role'] },
+      { onConflict: { only: ['role'] } },
       { created: 1, updated: 1 },
       [{ name: 'New' }, { name: 'Old', role: 'admin' }],
     ],
     [
-      { update: { except: ['name'] } },
+      { onConflict: { except: ['name'] } },
       { created: 1, updated: 1 },
       [{ name: 'New' }, { name: 'Old' }],
     ],
     [
-      { update: { $inc: { logins: '1' } } },
+      { onConflict: { $inc: { logins: '1' } } },
       { created: 1, updated: 1 },
       [
         { name: 'New', logins: 1 },
@@ -340,7 +340,7 @@ it('an update of operators is not written uncast where Mongoose casts in another
     .mockImplementationOnce(((...args: []) =>
       Object.assign(query(...args), { _castUpdate: undefined })) as never);
   const inputs = [{ email: 'a@x' }, { email: 'b@x' }];
-  const outcome = await User.saveOrUpsertMany(inputs, { update: { $inc: { logins: '1' } } });
+  const outcome = await User.saveOrUpsertMany(inputs, { onConflict: { $inc: { logins: '1' } } });
   const error = {
     message: expect.stringContaining('the update cannot be cast. Nothing was sent.') as string,
   };
@@ -647,7 +647,7 @@ describe('bad calls', () => {
     [[], { onProgress: 1 }, /onProgress is 1; it must be a function/],
     [[], { lean: true }, /options has no "lean"; allowed are/],
     [[], { conflictTarget: 'name' }, /"name" is no unique index/],
-    [[], { update: ['nmae'] }, /the path "nmae"/],
+    [[], { onConflict: { only: ['nmae'] } }, /the path "nmae"/],
   ])('%j, %j: a TypeError before anything is read or sent', async (inputs, options, message) => {
     const error = await rejection(User.saveOrUpsertMany(inputs as never, options as never));
     expect(error).toBeInstanceOf(TypeError);
@@ -657,7 +657,7 @@ describe('bad calls', () => {
   it('on a model without a unique index is refused as a whole, whatever the inputs are', async () => {
     const Log = await compile(new Schema({ text: String }));
     await expect(Log.saveOrUpsertMany([{ text: 'a' }, { text: 'b' }])).rejects.toThrow(
-      /has no unique index that tells which document is meant.*pass conflictTarget: "_id"/,
+      /has no unique index that identifies a document.*pass conflictTarget: "_id"/,
     );
   });
 });

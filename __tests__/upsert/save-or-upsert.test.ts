@@ -168,8 +168,8 @@ describe('saveOrUpsert', () => {
       [{ email: 'a@x' }, { conflictTarget: [] }, /conflictTarget is \[\]/],
       [
         { email: 'a@x' },
-        { saveMiddleware: 'no' },
-        /saveMiddleware is "no"; it must be "run" or "skip"/,
+        { middleware: 'no' },
+        /middleware is "no"; it must be true, false, \{ pre: false \} or \{ post: false \}/,
       ],
       [
         { email: 'a@x' },
@@ -218,15 +218,15 @@ describe('the conflict target', () => {
       expect(await stored(Page)).toMatchObject([{ title: 'two' }, { tenant: 'u' }]);
     }
     await expect(Page.saveOrUpsert({ slug: 's' })).rejects.toThrow(
-      `not all values of a unique index of ${Page.modelName}, so that nothing tells which document ` +
-        'is meant. Give it those of "page" (tenant, slug), or use create().',
+      `the input lacks values for each unique index of ${Page.modelName}, so it does not identify a ` +
+        'document. Add the values of "page" (tenant, slug), or use create().',
     );
   });
 
   it('is asked for where the input has the values of no unique index', async () => {
     const paths = { email: { type: String, unique: true }, slug: { type: String, unique: true } };
     const Page = await compile(new Schema({ ...paths, title: String }));
-    const given = 'Give it those of "email_1" (email) or "slug_1" (slug), or';
+    const given = 'Add the values of "email_1" (email) or "slug_1" (slug), or';
     await expect(Page.saveOrUpsert({ title: 'A' })).rejects.toThrow(`${given} use create().`);
     await expect(Page.saveOrUpsert({ _id: new Types.ObjectId() })).rejects.toThrow(
       `${given} pass conflictTarget: "_id".`,
@@ -285,7 +285,7 @@ describe('the conflict target', () => {
   ])('may not be %s, which equality does not find', async (_, schema, input, message) => {
     const Thing = await compile(schema());
     await expect(Thing.saveOrUpsert(input, { conflictTarget: 'email' })).rejects.toThrow(message);
-    await expect(Thing.saveOrUpsert(input)).rejects.toThrow('no unique index that tells');
+    await expect(Thing.saveOrUpsert(input)).rejects.toThrow('no unique index that identifies');
     expect(await stored(Thing)).toEqual([]);
   });
 
@@ -338,7 +338,7 @@ describe("the schema's own pre('save') middleware", () => {
     await User.collection.updateOne({}, { $unset: { slug: 1 } });
     await User.saveOrUpsert({ email: 'a@x', password: 'two' });
     expect(await stored(User)).toMatchObject([{ password: hash('two'), slug: 'a-at-x' }]);
-    await User.saveOrUpsert({ email: 'a@x', password: 'plain' }, { saveMiddleware: 'skip' });
+    await User.saveOrUpsert({ email: 'a@x', password: 'plain' }, { middleware: false });
     expect(await stored(User)).toMatchObject([{ password: 'plain' }]);
   });
 

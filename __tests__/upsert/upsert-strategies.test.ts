@@ -255,24 +255,24 @@ describe("onConflict: 'replace'", () => {
   });
 });
 
-describe('update: a list of paths', () => {
+describe('onConflict: { only } and { except }', () => {
   const PATHS = { ...STORED, updatedAt: expect.any(Date) as Date };
 
-  it('creates a document with all of the input', insertsAllOf({ update: ['name'] }));
+  it('creates a document with all of the input', insertsAllOf({ onConflict: { only: ['name'] } }));
 
-  it.each<[NonNullable<SaveOrUpsertOptions['update']>, object]>([
-    [['name'], { ...PATHS, name: 'New' }],
-    [['address'], { ...PATHS, address: { city: 'New', since: old } }],
-    [['address.city'], { ...PATHS, address: { ...STORED.address, city: 'New' } }],
+  it.each<[NonNullable<SaveOrUpsertOptions['onConflict']>, object]>([
+    [{ only: ['name'] }, { ...PATHS, name: 'New' }],
+    [{ only: ['address'] }, { ...PATHS, address: { city: 'New', since: old } }],
+    [{ only: ['address.city'] }, { ...PATHS, address: { ...STORED.address, city: 'New' } }],
     [
-      ['address.zip', 'home.city'],
+      { only: ['address.zip', 'home.city'] },
       {
         ...PATHS,
         address: { city: 'Old', since: old },
         home: { ...STORED.home, city: 'New' },
       },
     ],
-    [['ssn', 'createdAt', '_id', 'role'], PATHS],
+    [{ only: ['ssn', 'createdAt', '_id', 'role'] }, PATHS],
     [{ except: ['name', 'address', 'home'] }, PATHS],
     [
       { except: ['address.zip', 'home'] },
@@ -283,32 +283,39 @@ describe('update: a list of paths', () => {
       },
     ],
     [{ except: ['updatedAt', 'address', 'home'] }, { ...STORED, name: 'New' }],
-  ])('%j: of a document that is there it changes those alone', async (update, expected) => {
-    expect(await onExisting(input(), { update })).toEqual(expected);
+  ])('%j changes only these paths of a document that exists', async (onConflict, expected) => {
+    expect(await onExisting(input(), { onConflict })).toEqual(expected);
   });
 
   it('writes an array that is listed as a whole', async () => {
     const given = { ...input(), tags: ['new', 'er'] };
-    expect(await onExisting(given, { update: ['tags'] })).toEqual({ ...PATHS, tags: given.tags });
+    expect(await onExisting(given, { onConflict: { only: ['tags'] } })).toEqual({
+      ...PATHS,
+      tags: given.tags,
+    });
   });
 
   it('takes a path that the schema does not have where it stores any', async () => {
     const schema = new Schema({ email: { type: String, unique: true } }, { strict: false });
     const Person = await compile(schema);
     await Person.collection.insertOne({ email: 'a', one: 1, two: 1 });
-    await Person.saveOrUpsert({ email: 'a', one: 2, two: 2 } as never, { update: ['two'] });
+    await Person.saveOrUpsert({ email: 'a', one: 2, two: 2 } as never, {
+      onConflict: { only: ['two'] },
+    });
     expect(await Person.collection.findOne()).toMatchObject({ one: 1, two: 2 });
   });
 
   it('writes no more of an object that becomes null than is listed', async () => {
     const gone = { email: 'a@x', name: 'New', home: null };
-    expect((await onExisting(gone, { update: ['home.city'] }))['home']).toEqual(STORED.home);
-    await User.deleteMany();
-    expect((await onExisting(gone, { update: { except: ['home.city'] } }))['home']).toEqual(
+    expect((await onExisting(gone, { onConflict: { only: ['home.city'] } }))['home']).toEqual(
       STORED.home,
     );
     await User.deleteMany();
-    expect((await onExisting(gone, { update: ['home'] }))['home']).toBeNull();
+    expect((await onExisting(gone, { onConflict: { except: ['home.city'] } }))['home']).toEqual(
+      STORED.home,
+    );
+    await User.deleteMany();
+    expect((await onExisting(gone, { onConflict: { only: ['home'] } }))['home']).toBeNull();
   });
 
   it('holds for what middleware changed, too', async () => {
@@ -321,8 +328,8 @@ describe('update: a list of paths', () => {
       this['slug'] = String(this['name']).toLowerCase();
     });
     const Person = await compile(schema as unknown as Schema);
-    const write = (name: string, update: string[]) =>
-      Person.saveOrUpsert({ email: 'a', name }, { update });
+    const write = (name: string, only: string[]) =>
+      Person.saveOrUpsert({ email: 'a', name }, { onConflict: { only } });
     await write('One', ['name']);
     await write('Two', ['name']);
     expect(await Person.collection.findOne()).toMatchObject({ name: 'Two', slug: 'one' });
@@ -331,10 +338,10 @@ describe('update: a list of paths', () => {
   });
 });
 
-describe('update: operators', () => {
+describe('onConflict: an update with operators', () => {
   it('are applied to a new document too, and the rest of that is the input', async () => {
     const options = {
-      update: { $inc: { logins: 1 }, $push: { tags: 'in' }, $set: { 'address.zip': 9 } },
+      onConflict: { $inc: { logins: 1 }, $push: { tags: 'in' }, $set: { 'address.zip': 9 } },
     };
     expect(await onNew(input(), options)).toEqual({
       ...INSERTED,
@@ -346,7 +353,7 @@ describe('update: operators', () => {
 
   it('are all that is written to one that is there', async () => {
     const options = {
-      update: {
+      onConflict: {
         $inc: { logins: '1', 'counts.web': 1 },
         $addToSet: { tags: 'in' },
         $unset: { name: 1 },
@@ -357,9 +364,9 @@ describe('update: operators', () => {
     });
     expect(await raw()).toEqual([STORED]);
     await User.deleteMany();
-    const { $unset, ...update } = options.update;
+    const { $unset, ...onConflict } = options.onConflict;
     expect($unset).toBeDefined();
-    expect(await onExisting(input(), { update })).toEqual({
+    expect(await onExisting(input(), { onConflict })).toEqual({
       ...STORED,
       logins: 8,
       counts: { web: 1 },
@@ -369,33 +376,33 @@ describe('update: operators', () => {
   });
 
   it('count each of 50 calls at once', async () => {
-    const update = { $inc: { logins: 1 } };
+    const onConflict = { $inc: { logins: 1 } };
     const calls = Array.from({ length: 50 }, () =>
-      User.saveOrUpsert({ email: 'a@x', name: 'A' }, { update }),
+      User.saveOrUpsert({ email: 'a@x', name: 'A' }, { onConflict }),
     );
     await Promise.all(calls);
     expect(await raw()).toMatchObject([{ logins: 50 }]);
   });
 
   it('may raise the version key', async () => {
-    const update = { $inc: { __v: 1 } };
-    expect(await onExisting(input(), { update })).toHaveProperty('__v', STORED.__v + 1);
+    const onConflict = { $inc: { __v: 1 } };
+    expect(await onExisting(input(), { onConflict })).toHaveProperty('__v', STORED.__v + 1);
   });
 
   it('take the place of a value that they write into, on insert', async () => {
     const meta = { default: null, type: Schema.Types.Mixed };
     const Page = await compile(new Schema({ url: { type: String, unique: true }, meta }));
     for (const n of [1, 2]) {
-      await Page.saveOrUpsert({ url: '/' }, { update: { $inc: { 'meta.n': 1 } } });
+      await Page.saveOrUpsert({ url: '/' }, { onConflict: { $inc: { 'meta.n': 1 } } });
       expect(await Page.collection.findOne()).toMatchObject({ url: '/', meta: { n } });
     }
   });
 
   it('keep immutable paths, and may set one on insert', async () => {
-    const update = { $set: { ssn: '3' }, $setOnInsert: { role: 'guest' } };
-    expect(await onExisting(input(), { update })).toMatchObject({ ssn: '1', role: 'admin' });
+    const onConflict = { $set: { ssn: '3' }, $setOnInsert: { role: 'guest' } };
+    expect(await onExisting(input(), { onConflict })).toMatchObject({ ssn: '1', role: 'admin' });
     await User.deleteMany();
-    expect(await onNew(input(), { update })).toMatchObject({ ssn: '3', role: 'guest' });
+    expect(await onNew(input(), { onConflict })).toMatchObject({ ssn: '3', role: 'guest' });
   });
 
   it("are seen by pre('findOneAndUpdate') middleware, which may hash what they set", async () => {
@@ -406,7 +413,7 @@ describe('update: operators', () => {
     });
     const Person = await compile(schema as unknown as Schema);
     for (const password of ['one', 'two']) {
-      await Person.saveOrUpsert({ email: 'a' }, { update: { $set: { password } } });
+      await Person.saveOrUpsert({ email: 'a' }, { onConflict: { $set: { password } } });
       expect(await Person.collection.findOne()).toMatchObject({ password: `hashed ${password}` });
     }
   });
@@ -424,7 +431,11 @@ describe('validateModifiedOnly', () => {
     });
   });
 
-  it.each<SaveOrUpsertOptions>([{}, { onConflict: 'skip' }, { update: { $inc: { logins: 1 } } }])(
+  it.each<SaveOrUpsertOptions>([
+    {},
+    { onConflict: 'skip' },
+    { onConflict: { $inc: { logins: 1 } } },
+  ])(
     'rejects for what is missing where it would have to insert, and writes nothing: %j',
     async (more) => {
       await expect(User.saveOrUpsert(partial, { ...options, ...more })).rejects.toMatchObject({
@@ -458,31 +469,52 @@ describe('validateModifiedOnly', () => {
 
 describe('bad options', () => {
   it.each<[object, RegExp]>([
-    [{ onConflict: 'ignore' }, /onConflict is "ignore"; it must be "update", "skip" or "replace"/],
-    [{ onConflict: 'skip', update: ['name'] }, /onConflict: "skip" says something else/],
-    [{ onConflict: 'replace', update: ['name'] }, /onConflict: "replace" says something else/],
+    [
+      { onConflict: 'ignore' },
+      /onConflict is "ignore"; it must be "update", "skip", "replace", \{ only/,
+    ],
+    [
+      { update: ['name'] },
+      /options\.update is \["name"\]; write onConflict: \{"only":\["name"\]\} instead/,
+    ],
+    [
+      { update: { $inc: { n: 1 } } },
+      /options\.update is .*; write onConflict: \{"\$inc":\{"n":1\}\} instead/,
+    ],
+    [
+      { saveMiddleware: 'skip' },
+      /options\.saveMiddleware is "skip"; write middleware: false instead/,
+    ],
+    [{ saveMiddleware: 'run' }, /options\.saveMiddleware is "run"; write middleware: true instead/],
+    [{ middleware: 'no' }, /middleware is "no"; it must be true, false, \{ pre: false \} or/],
+    [{ middleware: { save: false } }, /middleware is \{"save":false\}; it must be/],
+    [{ middleware: { pre: 0 } }, /middleware is \{"pre":0\}; it must be/],
+    [{ middleware: null }, /middleware is null; it must be/],
+    [{ timestamps: 'no' }, /timestamps is "no"; it must be true or false/],
     [{ onConflict: 'replace', validateModifiedOnly: true }, /needs a whole document/],
     [{ validateModifiedOnly: 1 }, /validateModifiedOnly is 1; it must be true or false/],
     [{ maxRetries: -1 }, /maxRetries is -1; it must be a whole number from 0 to 100/],
     [{ maxRetries: 1.5 }, /maxRetries is 1.5/],
     [{ maxRetries: Infinity }, /maxRetries is/],
-    [{ update: [] }, /update is \[\]; it must be a list of paths/],
-    [{ update: 'name' }, /update is "name"; it must be a list of paths/],
-    [{ update: null }, /update is null; it must be a list of paths/],
-    [{ update: {} }, /update is \{\}; it must be/],
-    [{ update: { logins: 1 } }, /update is \{"logins":1\}; it must be.*\$inc/],
-    [{ update: [{ $set: { name: 'x' } }] }, /update is \[\{/],
-    [{ update: { $inc: 1 } }, /update is/],
-    [{ update: { except: 'name' } }, /update is/],
-    [{ update: { $increment: { logins: 1 } } }, /operator "\$increment"; allowed are \$set/],
-    [{ update: ['nmae'] }, /the path "nmae", which the schema of \w+ does not have/],
-    [{ update: { except: ['nmae'] } }, /the path "nmae"/],
-    [{ update: { $inc: { nmae: 1 } } }, /the path "nmae"/],
-    [{ update: ['tags.0'] }, /"tags.0", which leads into an array/],
-    [{ update: { $set: { email: 'b@x' } } }, /writes "email", which tells the document/],
-    [{ update: { $rename: { name: 'email' } } }, /writes "email"/],
-    [{ update: { $set: { _id: 1 } } }, /writes "_id"/],
-    [{ update: { $unset: { 'email.x': 1 } } }, /"email.x"/],
+    [{ onConflict: { only: [] } }, /onConflict is \{"only":\[\]\}; it must be "update", "skip"/],
+    [{ onConflict: { only: 'name' } }, /onConflict is \{"only":"name"\}; it must be/],
+    [{ onConflict: { only: ['name'], except: ['x'] } }, /onConflict is/],
+    [{ onConflict: ['name'] }, /onConflict is \["name"\]; it must be .*\{ only: \[paths\] \}/],
+    [{ onConflict: null }, /onConflict is null; it must be/],
+    [{ onConflict: {} }, /onConflict is \{\}; it must be/],
+    [{ onConflict: { logins: 1 } }, /onConflict is \{"logins":1\}; it must be.*\$inc/],
+    [{ onConflict: [{ $set: { name: 'x' } }] }, /onConflict is \[\{/],
+    [{ onConflict: { $inc: 1 } }, /onConflict is/],
+    [{ onConflict: { except: 'name' } }, /onConflict is/],
+    [{ onConflict: { $increment: { logins: 1 } } }, /operator "\$increment"; allowed are \$set/],
+    [{ onConflict: { only: ['nmae'] } }, /the path "nmae", which the schema of \w+ does not have/],
+    [{ onConflict: { except: ['nmae'] } }, /the path "nmae"/],
+    [{ onConflict: { $inc: { nmae: 1 } } }, /the path "nmae"/],
+    [{ onConflict: { only: ['tags.0'] } }, /"tags.0", which leads into an array/],
+    [{ onConflict: { $set: { email: 'b@x' } } }, /writes "email", which identifies the document/],
+    [{ onConflict: { $rename: { name: 'email' } } }, /writes "email"/],
+    [{ onConflict: { $set: { _id: 1 } } }, /writes "_id"/],
+    [{ onConflict: { $unset: { 'email.x': 1 } } }, /"email.x"/],
   ])('%j: a TypeError that says what to write; nothing is sent', async (options, message) => {
     const driver = jest.spyOn(User.collection, 'findOneAndUpdate');
     const error = await rejection(User.saveOrUpsert({ email: 'a@x', name: 'A' }, options));
@@ -497,9 +529,9 @@ describe('bad options', () => {
       new Schema({ profile: { handle: { type: String, unique: true } } }),
     );
     for (const path of ['profile', 'profile.handle']) {
-      const options = { update: { $set: { [path]: 1 } } };
+      const options = { onConflict: { $set: { [path]: 1 } } };
       const write = Person.saveOrUpsert({ profile: { handle: 'a' } } as never, options);
-      await expect(write).rejects.toThrow(`writes "${path}", which tells the document`);
+      await expect(write).rejects.toThrow(`writes "${path}", which identifies the document`);
     }
   });
 });

@@ -28,7 +28,7 @@ const WRITES: Record<string, Write> = {
   skip: (session, n) => User.saveOrUpsert({ email: 'a', n }, { session, onConflict: 'skip' }),
   replace: (session, n) => User.saveOrUpsert({ email: 'a', n }, { session, onConflict: 'replace' }),
   operators: (session) =>
-    User.saveOrUpsert({ email: 'a' }, { session, update: { $inc: { n: 1 } } }),
+    User.saveOrUpsert({ email: 'a' }, { session, onConflict: { $inc: { n: 1 } } }),
   many: (session, n) => User.saveOrUpsertMany([{ email: 'a', n }], { session }),
 };
 
@@ -150,7 +150,9 @@ describe('with transactionAsyncLocalStorage', () => {
       await Person.create({ email: 'a', username: 'taken' });
       const driver = jest.spyOn(Person.collection, 'findOneAndUpdate');
       const duplicate = { code: 11000, keyPattern: { email: 1 }, keyValue: { email: 'b' } };
-      driver.mockRejectedValueOnce(Object.assign(new Error('E11000'), duplicate) as never);
+      driver.mockRejectedValueOnce(
+        Object.assign(new Error('E11000 duplicate key error'), duplicate) as never,
+      );
       const transaction = own.connection.transaction(() => Person.saveOrUpsert({ email: 'b' }));
       expect(await rejection(transaction)).toMatchObject({ attempts: 1 });
       expect(driver).toHaveBeenCalledTimes(1);

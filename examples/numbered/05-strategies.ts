@@ -21,9 +21,9 @@ export async function run(): Promise<void> {
   };
   await Article.saveOrUpsert(input, { onConflict: 'skip' });
   await show(); // Home first 7
-  await Article.saveOrUpsert({ ...input, views: 0 }, { update: ['title'] });
+  await Article.saveOrUpsert({ ...input, views: 0 }, { onConflict: { only: ['title'] } });
   await show(); // Welcome first 7
-  await Article.saveOrUpsert(input, { update: { $inc: { views: 1 } } });
+  await Article.saveOrUpsert(input, { onConflict: { $inc: { views: 1 } } });
   await show(); // Welcome first 8
   await Article.saveOrUpsert({ slug: 'home', note: 'second' }, { validateModifiedOnly: true });
   await show(); // Welcome second 8

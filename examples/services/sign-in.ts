@@ -4,7 +4,7 @@ import type { Models } from './models';
 export async function countSignIn({ Account }: Models, email: string, at = new Date()) {
   const { doc, created } = await Account.saveOrUpsert(
     { email },
-    { update: { $inc: { logins: 1 }, $set: { lastSeenAt: at } }, lean: true },
+    { onConflict: { $inc: { logins: 1 }, $set: { lastSeenAt: at } }, lean: true },
   );
   return { logins: doc.logins, isFirst: created };
 }

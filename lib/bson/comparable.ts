@@ -1,6 +1,6 @@
-/** Values as the server compares them in an index: one text for each value that is another one there. Pure. */
+/** Values as the server compares them in an index. Pure. */
 
-/** Equal texts for equal keys: `1`, `1.0` and Decimal128 `1.00` are one, `null` and an empty array are not. */
+/** Equal strings for equal keys: `1`, `1.0` and Decimal128 `1.00` are equal, `null` and `[]` are not. */
 export function toComparable(value: unknown): string {
   return JSON.stringify(describe(value));
 }
@@ -36,9 +36,14 @@ export function isEmbedded(value: unknown): value is Record<string, unknown> {
   return !isBsonValue(value) && !(value instanceof Date) && !(value instanceof RegExp);
 }
 
+/** An object of operators, such as `{ $gt: 1 }`, where a value could stand. */
+export function isOperatorObject(value: unknown): value is Record<string, unknown> {
+  return isEmbedded(value) && Object.keys(value).some((name) => name.startsWith('$'));
+}
+
 const NUMBERS = new Set(['Int32', 'Double', 'Long', 'Decimal128']);
 
-/** A number of any type as one text, exact; undefined for what is none. */
+/** A number of any type as an exact string; undefined for anything else. */
 export function toNumberText(value: unknown): string | undefined {
   if (typeof value === 'number' || typeof value === 'bigint') return toPlainNumber(String(value));
   const isNumber =
@@ -49,7 +54,7 @@ export function toNumberText(value: unknown): string | undefined {
   return isNumber ? toPlainNumber((value as { toString(): string }).toString()) : undefined;
 }
 
-/** Digits and the power of ten: `1.50`, `15E-1` and `1.5` are one. */
+/** Digits and the power of ten: `1.50`, `15E-1` and `1.5` are equal. */
 function toPlainNumber(text: string): string {
   const [, sign = '', whole = '', fraction = '', power = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];

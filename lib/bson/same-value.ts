@@ -1,3 +1,4 @@
+import { toNumberText } from './comparable';
 import type { AnyModel } from '../mongoose-internals';
 
 /** Says whether two values are one on the server, whatever class each side holds them in. */
@@ -8,6 +9,8 @@ export function sameValueFor({ base }: AnyModel): IsSameValue {
   const { EJSON } = base.mongo.BSON;
   return (a, b) => {
     if (a === b) return true;
+    const number = toNumberText(a);
+    if (number !== undefined) return number === toNumberText(b);
     if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
     return EJSON.stringify({ value: a }) === EJSON.stringify({ value: b });
   };

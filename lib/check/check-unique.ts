@@ -1,4 +1,8 @@
-import { makeValidationError, type UniqueValidationError } from '../convert/validation-error';
+import {
+  addErrors,
+  makeValidationError,
+  type UniqueValidationError,
+} from '../convert/validation-error';
 import {
   findDocumentSession,
   findSession,
@@ -11,14 +15,14 @@ import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import { toDocumentWrite } from '../write/document-write';
 import { listGivenPaths } from '../write/given-paths';
-import { findWrittenValues } from '../write/written-value';
+import { findWrittenKeys } from '../write/written-keys';
 import { refuseOperators, refuseUncast } from './check-input';
 import {
   checkCheckArguments,
   checkDocumentOptions,
   type CheckUniqueOptions,
 } from './check-options';
-import { toViolationErrors } from './collect-all';
+import { toIndexErrorsOf } from './collect-all';
 import { findViolations } from './find-violations';
 import type { KnownDocument } from './known-document';
 import { normaliserFor, toKnownDocument } from './known-write';
@@ -36,7 +40,7 @@ export async function checkUnique(
   const given = listGivenPaths(document);
   const isGiven = (path: string) =>
     given.some((one) => isAtOrBelow(path, withoutPlaces(one))) &&
-    findWrittenValues({ document: document.toBSON() }, path).length > 0;
+    findWrittenKeys({ document: document.toBSON() }, { [path]: 1 }).some(([part]) => part?.isFound);
   const limit = typeof paths === 'string' ? [paths] : paths;
   const asked = findUniqueIndexes(document.constructor).filter(({ name, keyPattern }) => {
     // An _id that is made here is new.
@@ -83,8 +87,11 @@ async function check(
   const written = own === undefined ? known : { ...known, own };
   const options = { session: findSession(model, session) };
   const violations = await findViolations(model, written, indexes, options);
-  const errors = toViolationErrors(model, write, violations);
-  return errors.length === 0 ? null : makeValidationError(model, errors, undefined);
+  const [first, ...others] = toIndexErrorsOf(model, write, violations);
+  if (first === undefined) return null;
+  const error = makeValidationError(model, first, undefined);
+  for (const { validatorErrors } of others) addErrors(error, validatorErrors);
+  return error;
 }
 
 /** The `_id` to leave out, cast as the documents' own. It is compared here and never sent. */

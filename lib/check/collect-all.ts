@@ -1,6 +1,6 @@
 /** All the unique indexes that a write violates, where the server has told one. */
 import { toViolatedIndex } from '../convert/match-index';
-import { toIndexErrors } from '../convert/to-validator-errors';
+import { toIndexErrors, type IndexErrors } from '../convert/to-validator-errors';
 import {
   addErrors,
   addHidden,
@@ -11,12 +11,7 @@ import type { AnyModel } from '../mongoose-internals';
 import { findOptions } from '../options/plugin-options';
 import { pathsOfFilter } from '../schema/partial-filter';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
-import {
-  isPathUpdated,
-  type DocumentWrite,
-  type UpdateWrite,
-  type Write,
-} from '../write/written-value';
+import { isPathUpdated, type DocumentWrite, type UpdateWrite, type Write } from '../write/write';
 import { findViolations, type Violation } from './find-violations';
 import { toKnownWrite } from './known-write';
 
@@ -51,7 +46,9 @@ export async function collectViolations(
     const found = await withinLimit(
       findViolations(model, known, others, { maxTimeMS: COLLECT_LIMIT }),
     );
-    addErrors(error, toViolationErrors(model, write, found));
+    for (const { validatorErrors } of toIndexErrorsOf(model, write, found)) {
+      addErrors(error, validatorErrors);
+    }
   } catch (failure) {
     const reason = 'The other unique indexes could not be looked up, or a message function failed.';
     addHidden(error, { uniqueGuard: { reason, failure } });
@@ -59,21 +56,21 @@ export async function collectViolations(
 }
 
 /** The errors of these violations, as the server's own report of each would give them. */
-export function toViolationErrors(
+export function toIndexErrorsOf(
   model: AnyModel,
   write: Write,
   violations: Violation[],
-): UniqueValidatorError[] {
+): IndexErrors[] {
   const options = findOptions(model.schema);
   return violations.flatMap(({ index, key }) => {
-    const paths = Object.keys(index.keyPattern);
-    const told = paths.flatMap((path, at): [string, unknown][] =>
-      key[at] === undefined ? [] : [[path, key[at]]],
-    );
+    const told = Object.keys(index.keyPattern).map((path, at): [string, unknown] => [
+      path,
+      // An array without elements, which in an index is a value of its own.
+      key[at] === undefined ? [] : key[at],
+    ]);
     // The key is what was written, never the sort key of a collation.
-    const violated = { ...toViolatedIndex(index), isCollated: false };
-    const reported = { keyValue: new Map(told), keyText: undefined };
-    return toIndexErrors(model, options, violated, reported, write)?.validatorErrors ?? [];
+    const reported = { keyValue: new Map(told), keyText: undefined, isPlain: true };
+    return toIndexErrors(model, options, toViolatedIndex(index), reported, write) ?? [];
   });
 }
 

@@ -1,7 +1,7 @@
 /** The part of a document that an update and the equalities of its filter tell. Pure. */
 import { isEmbedded } from '../bson/comparable';
 import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
-import { findEqualities, type UpdateWrite } from '../write/written-value';
+import { findEqualities, type UpdateWrite } from '../write/write';
 import type { KnownDocument, Normalise } from './known-document';
 
 interface Assignment {

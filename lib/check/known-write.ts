@@ -1,13 +1,8 @@
 /** From what a write sent to what is known of the document that it leaves. Pure. */
 import type { AnyModel } from '../mongoose-internals';
-import { findPathType, isAtOrBelow, isRelated, prefixesOf, withoutPlaces } from '../schema/path';
-import { schemasOf } from '../schema/unique-index';
-import {
-  findEqualities,
-  type DocumentWrite,
-  type UpdateWrite,
-  type Write,
-} from '../write/written-value';
+import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
+import { isPlainPath } from '../schema/plain-path';
+import { findEqualities, type DocumentWrite, type UpdateWrite, type Write } from '../write/write';
 import type { KnownDocument, Normalise } from './known-document';
 import { toKnownUpdate } from './known-update';
 
@@ -40,19 +35,6 @@ export function normaliserFor({ base }: AnyModel): Normalise {
   const { BSON } = base.mongo;
   return (value) =>
     BSON.deserialize(BSON.serialize(value, { ignoreUndefined: true }), { promoteValues: false });
-}
-
-/** A type of the user's own may have no name. */
-const MANY = new Set<string | undefined>(['Array', 'Mixed', 'Map']);
-
-/** A declared path that holds one value, so that equality in a filter tells that value. */
-function isPlainPath(model: AnyModel, path: string): boolean {
-  const typesAt = (prefix: string) =>
-    schemasOf(model).flatMap((schema) => findPathType(schema, prefix) ?? []);
-  const isMany = prefixesOf(path).some((prefix) =>
-    typesAt(prefix).some(({ instance }) => MANY.has(instance)),
-  );
-  return !isMany && typesAt(path).length > 0;
 }
 
 function withOwn(known: KnownDocument, own: KnownDocument['own']): KnownDocument {

@@ -1,5 +1,5 @@
 /** Which query finds the document that has an index's key already, and which keys to hold it against. Pure. */
-import { isEmbedded } from '../bson/comparable';
+import { isEmbedded, isOperatorObject } from '../bson/comparable';
 import { findIndexKeys, hasPlaces, type IndexKey } from '../schema/index-keys';
 import { isSelected, pathsOfFilter, toConjunctions } from '../schema/partial-filter';
 import { prefixesOf } from '../schema/path';
@@ -81,10 +81,7 @@ function toConditions(path: string, values: unknown[], isSparse: boolean): Filte
 
 /** In a list these would be a pattern, and an operator. */
 function isLiteralOnly(value: unknown): boolean {
-  return (
-    value instanceof RegExp ||
-    (isEmbedded(value) && Object.keys(value).some((key) => key.startsWith('$')))
-  );
+  return value instanceof RegExp || isOperatorObject(value);
 }
 
 type Alternatives = [path: string, conditions: Filter[]];

@@ -35,7 +35,10 @@ export async function runExplain(
       ? {}
       : await lookUp(model, indexName, command.uri);
   const sentence = explainUniqueIndexError({ ...found, ...error }, model);
-  return `${escapeControls(String(sentence))}\n`;
+  if (sentence === undefined) {
+    throw new UsageError('the text names another database than the connection string');
+  }
+  return `${escapeControls(sentence)}\n`;
 }
 
 /** By its collection; the error of an index build may not name one, and then a single model is the one. */

@@ -32,7 +32,13 @@ export function toBulkValidationError(
   );
   hideProperties(from, ['insertedDocs', 'results', 'mongoose']);
   const cause = hidesValue ? hideCause(bulk.error) : bulk.error;
-  const error = makeValidationError(conversion.model, Object.values(first.errors), cause);
+  const { keyPattern, keyValue } = first;
+  const validatorErrors = Object.values(first.errors);
+  const error = makeValidationError(
+    conversion.model,
+    { validatorErrors, keyPattern, keyValue },
+    cause,
+  );
   if (others.length > 0) error.message += `; other write errors: ${listRows(others)}`;
   return addHidden(error, {
     validationErrors,
@@ -57,7 +63,8 @@ export function decorateBulkWriteError(
   if (first === undefined) return reason;
   const { error } = bulk;
   if (hidesValue && error instanceof Error) hideMessage(error);
-  return addHidden(error, { errors: first.errors, validationErrors, toJSON: toSafeJSON });
+  const { errors, keyPattern, keyValue } = first;
+  return addHidden(error, { errors, keyPattern, keyValue, validationErrors, toJSON: toSafeJSON });
 }
 
 interface ConvertedRows {

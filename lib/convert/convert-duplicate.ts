@@ -1,8 +1,8 @@
-/** Stages 2 to 4 for one duplicate: from what the server told to a ValidationError, or the reason why not. */
-import type { AnyModel } from '../mongoose-internals';
+/** Stages 2 to 4 for one duplicate: from what the server reported to a ValidationError, or the reason why not. */
+import { findWireVersion, type AnyModel } from '../mongoose-internals';
 import type { UniqueGuardOptions } from '../options/plugin-options';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
-import type { Write } from '../write/written-value';
+import type { Write } from '../write/write';
 import { explainDuplicate } from './explain-duplicate';
 import { explainIndexBuild } from './explain-index-build';
 import type { ServerDuplicate } from './find-duplicates';
@@ -44,20 +44,30 @@ export function convertDuplicate(
   const { model, options, indexes, indexNames } = conversion;
   const key = parseDuplicateKey(duplicate, indexNames);
   if (isOfAnotherCollection(key, model)) {
-    return `The error is about the collection ${String(key.collection)}, not ${model.collection.name}.`;
+    const { db, collection } = model;
+    return `The error is about the collection ${key.db ?? ''}.${key.collection ?? ''}, not ${db.name}.${collection.name}.`;
   }
   if (isIndexBuild(duplicate.text)) return explainIndexBuild(model, key);
-  const index = findViolatedIndex(key, indexes) ?? findOnlyPossibleIndex(key, write, conversion);
+  const index =
+    findViolatedIndex(key, indexes) ??
+    (duplicate.isServers ? findOnlyPossibleIndex(key, write, conversion) : undefined);
   const refused = toRefusedKey(model, key, write);
   if (index === undefined || refused.absent.length > 0) return explainDuplicate(model, refused);
-  const errors = toIndexErrors(model, options, index, key, write);
+  const isPlain = key.hasFlags === true || isFlagging(model);
+  const errors = toIndexErrors(model, options, index, { ...key, isPlain }, write);
   if (errors === undefined)
     return 'The violated index has no path that an error can be reported on.';
-  const { validatorErrors, hidesValue } = errors;
-  const isHidden = hidesValue || hasFoundValue(duplicate, cause);
-  const error = makeValidationError(model, validatorErrors, isHidden ? hideCause(cause) : cause);
+  const isHidden = errors.hidesValue || hasFoundValue(duplicate, cause);
+  const error = makeValidationError(model, errors, isHidden ? hideCause(cause) : cause);
   const reason = reportOptionMistakes(model, options);
   return reason === undefined ? error : addHidden(error, { uniqueGuard: { reason } });
+}
+
+/** From this version on, MongoDB 6.0, the server says which values of a key are sort keys. */
+const FLAGGING_VERSION = 17;
+
+function isFlagging(model: AnyModel): boolean {
+  return (findWireVersion(model) ?? 0) >= FLAGGING_VERSION;
 }
 
 /** Some servers print what the other document holds. */
@@ -66,12 +76,15 @@ function hasFoundValue({ text }: ServerDuplicate, cause: object): boolean {
 }
 
 /** A pre('save') middleware that writes elsewhere may hand us the other collection's error. */
-export function isOfAnotherCollection({ collection }: DuplicateKey, model: AnyModel): boolean {
-  // The database is not compared: Atlas shared tiers print it with a prefix.
-  return collection !== undefined && collection !== model.collection.name;
+export function isOfAnotherCollection({ db, collection }: DuplicateKey, model: AnyModel): boolean {
+  if (db === undefined || collection === undefined) return false;
+  // A connection that was never opened has no name yet.
+  const { name = '' } = model.db as { name?: string };
+  // Atlas shared tiers print the name of the database with a prefix.
+  return collection !== model.collection.name || !db.endsWith(name);
 }
 
-/** Some servers tell no index: then the only one that this write could violate is the one. */
+/** Some servers name no index: then the only one that this write could violate is the one. */
 function findOnlyPossibleIndex(
   { indexName, keyPattern }: DuplicateKey,
   write: Write,

@@ -3,10 +3,11 @@ import type { CallbackError } from 'mongoose';
 import type { AnyModel } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
 import { findOptions, type UniqueGuardNote } from '../options/plugin-options';
-import type { Write } from '../write/written-value';
+import type { Write } from '../write/write';
+import { carryOver } from './carry-over';
 import { decorateBulkWriteError, toBulkValidationError } from './convert-bulk';
 import { convertDuplicate, startConversion } from './convert-duplicate';
-import { findDuplicates } from './find-duplicates';
+import { findDuplicates, isOfServer } from './find-duplicates';
 import { addHidden, isUniqueValidationError } from './validation-error';
 
 /** How the error of a write reaches its caller. */
@@ -72,16 +73,23 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
   // In a hook a user's own error that wraps a duplicate is the user's; Mongoose's wrapper is not.
   const found =
     shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
-  if (found === undefined) return error;
+  if (found === undefined || (shape.kind !== 'any' && !isOfServer(found))) return error;
   const conversion = startConversion(model, findOptions(model.schema), (row, reason) => {
     if (!hasNote(row)) leaveWithNote(row, model, { reason });
   });
+  const carry = (outcome: object | string) => {
+    // Mongoose's wrapper, or the caller's, comes before what is in it.
+    for (const from of new Set([error as object, found.error])) {
+      if (typeof outcome === 'object') carryOver(from, outcome);
+    }
+    return outcome;
+  };
   if (found.kind === 'single') {
     const write = shape.kind === 'single' ? shape.write() : {};
-    return convertDuplicate(conversion, found.duplicate, write, found.error);
+    return carry(convertDuplicate(conversion, found.duplicate, write, found.error));
   }
   if (shape.kind === 'rows' || shape.kind === 'any') {
-    return toBulkValidationError(conversion, found);
+    return carry(toBulkValidationError(conversion, found));
   }
   // A bulk error inside another, or out of the write of one document, is of some other write.
   const isOwn = shape.kind === 'bulkWrite' && found.error === error;

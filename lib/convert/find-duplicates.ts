@@ -4,9 +4,11 @@
  */
 import { isObject } from '../options/is-object';
 
-/** One duplicate as the server told it, before anything is read out of it. */
+/** One duplicate as the server reported it, before anything is read out of it. */
 export interface ServerDuplicate {
   text: string;
+  /** Is it surely the server's: an error of the driver, or the server's own text? */
+  isServers: boolean;
   keyPattern?: Record<string, unknown>;
   keyValue?: Record<string, unknown>;
   /** For each field of the key, in order: is its keyValue an encoding and not the user's value? */
@@ -32,7 +34,8 @@ export type Duplicates =
 const MAX_CAUSES = 10;
 
 /**
- * Is this error a duplicate key (code 11000), wraps one, or was made from one by this plugin?
+ * Is this error a duplicate key (code 11000), wraps one, or was made from one by this plugin? The code
+ * decides: an error of your own that has it counts as well.
  *
  * For "catch 11000 and go on, throw the rest": a bulk error counts only when all its rows are
  * duplicates, because to go on would hide the others. No round trip, never throws.
@@ -51,7 +54,8 @@ export function isDuplicateKeyError(error: unknown): boolean {
 
 /**
  * The duplicates in `error`, its write errors or its causes; undefined where there are none.
- * `isFollowed` says of which errors the cause counts.
+ * `isFollowed` says of which errors the cause counts. Finds also what only has the code, which in a
+ * hook proves nothing: see {@link isOfServer}.
  */
 export function findDuplicates(
   error: unknown,
@@ -61,7 +65,8 @@ export function findDuplicates(
     // The driver runs a transaction again on these: they must reach it as they are.
     if (hasErrorLabels(link)) return undefined;
     const writeErrors = findWriteErrors(link);
-    const rows = writeErrors.flatMap((writeError) => toRow(writeError) ?? []);
+    const isDrivers = isDriverError(link);
+    const rows = writeErrors.flatMap((writeError) => toRow(writeError, isDrivers) ?? []);
     const first = rows[0];
     if (first !== undefined) {
       // A single write that fails together with its write concern also lists its one write error.
@@ -70,10 +75,17 @@ export function findDuplicates(
       const otherErrors = writeErrors.filter((writeError) => !duplicates.has(writeError));
       return { kind: 'bulk', error: link, rows, otherErrors };
     }
-    const duplicate = writeErrors.length === 0 ? toDuplicate(link) : undefined;
+    const duplicate = writeErrors.length === 0 ? toDuplicate(link, isDrivers) : undefined;
     if (duplicate !== undefined) return { kind: 'single', error: link, duplicate };
   }
   return undefined;
+}
+
+/** A bulk by any of its duplicates: they are all from one answer. */
+export function isOfServer(found: Duplicates): boolean {
+  return found.kind === 'single'
+    ? found.duplicate.isServers
+    : found.rows.some(({ isServers }) => isServers);
 }
 
 function* causeChain(
@@ -110,26 +122,43 @@ function toList(writeErrors: unknown): object[] {
   return (Array.isArray(writeErrors) ? (writeErrors as unknown[]) : [writeErrors]).filter(isObject);
 }
 
-function toRow(writeError: object): DuplicateRow | undefined {
+function toRow(writeError: object, isDrivers: boolean): DuplicateRow | undefined {
   const outer = writeError as Record<string, unknown>;
   const server = isObject(outer['err']) ? outer['err'] : outer;
-  const duplicate = toDuplicate(server);
+  const duplicate = toDuplicate(server, isDrivers);
   if (duplicate === undefined) return undefined;
   const index = Number(outer['index'] ?? server['index']);
   return { ...duplicate, writeError, index, op: server['op'] };
 }
 
-function toDuplicate(error: Record<string, unknown>): ServerDuplicate | undefined {
+function toDuplicate(
+  error: Record<string, unknown>,
+  isDrivers: boolean,
+): ServerDuplicate | undefined {
   const text = [error['errmsg'], error['message']].find((one) => typeof one === 'string') ?? '';
-  if (!isDuplicateKeyCode(error['code'], text)) return undefined;
+  if (!isDuplicateKeyCode(toCode(error['code']), text)) return undefined;
   const { keyPattern, keyValue, hexEncoded, collation } = error;
   return {
     text,
+    isServers: isDrivers || SERVER_TEXTS.some((one) => text.includes(one)),
     ...(isObject(keyPattern) && { keyPattern }),
     ...(isObject(keyValue) && { keyValue }),
     ...(hexEncoded !== undefined && { hexEncoded }),
     ...(collation !== undefined && { collation }),
   };
+}
+
+/** Also what services that are compatible with MongoDB say. */
+const SERVER_TEXTS = ['E11000 duplicate key error', 'Duplicate key violation on the requested'];
+
+/** By the methods that all versions of the driver document; class names change between them. */
+function isDriverError({ hasErrorLabel, addErrorLabel }: Record<string, unknown>): boolean {
+  return typeof hasErrorLabel === 'function' && typeof addErrorLabel === 'function';
+}
+
+/** With `promoteValues: false` the driver has an object of its own for a number. */
+function toCode(code: unknown): unknown {
+  return isObject(code) && '_bsontype' in code ? Number(code) : code;
 }
 
 /** 11001 and 12582 are old servers'; 16460 is an old mongos's, for duplicates and other things. */

@@ -1,11 +1,13 @@
-/** Stage 3: meets the schema. Which index was violated, on which paths, and what was written there. */
-import { isObjectId, type IsSameValue } from '../bson/same-value';
-import {
-  findWrittenValues,
-  isPathUpdated,
-  type Write,
-  type WrittenValue,
-} from '../write/written-value';
+/** Stage 3: meets the schema. What was written on the paths of the violated index, and where. */
+import { isEmbedded } from '../bson/comparable';
+import { isObjectId, sameValueFor } from '../bson/same-value';
+import type { AnyModel } from '../mongoose-internals';
+import { UNKNOWN } from '../schema/fragment';
+import { isGeoDirection, type KeyPart } from '../schema/index-keys';
+import { isPlainPath } from '../schema/plain-path';
+import { isTextPattern } from '../schema/unique-index';
+import type { Write } from '../write/write';
+import { findWrittenKeys } from '../write/written-keys';
 import type { ViolatedIndex } from './match-index';
 import type { DuplicateKey } from './parse-duplicate-key';
 
@@ -17,55 +19,129 @@ export interface FieldError {
   value: unknown;
 }
 
-/** One entry for each path of the index; a value that nothing tells is undefined, never a guess. */
+/** What the server says of the key that exists already. */
+export type ReportedKey = Pick<DuplicateKey, 'keyValue' | 'keyText'> & {
+  /** Are its strings surely what was written, and no sort keys of a collation? */
+  isPlain: boolean;
+};
+
+/** One entry for each path of the index; a value that nothing says is undefined, never a guess. */
 export function findFieldErrors(
-  index: ViolatedIndex,
-  key: Pick<DuplicateKey, 'keyValue' | 'keyText'>,
+  model: AnyModel,
+  { keyPattern, isCollated }: ViolatedIndex,
+  reported: ReportedKey,
   write: Write,
-  isSameValue: IsSameValue,
 ): FieldError[] {
-  const indexPaths = Object.keys(index.keyPattern);
-  // If the update changes any indexed path of a document that exists, nobody knows whether the
-  // upsert inserted; if it changes none, only an insert can have clashed.
-  const mayHaveUpdated = indexPaths.some((indexPath) => isPathUpdated(write, indexPath));
-  return indexPaths.map((indexPath) => {
-    const written = findWrittenValues(write, indexPath);
-    const told = key.keyValue.get(indexPath);
-    if (told !== undefined && !(index.isCollated && typeof told === 'string')) {
-      const match = written.find(({ value }) => isSameValue(value, told));
-      const value = match ? match.value : told;
-      return { indexPath, path: match?.path ?? indexPath, value: toUserValue(value) };
-    }
-    const certain = written.filter(({ isInsertOnly }) => !(isInsertOnly && mayHaveUpdated));
-    const chosen = chooseOne(certain, indexPaths, key.keyText);
-    return { indexPath, path: chosen?.path ?? indexPath, value: toUserValue(chosen?.value) };
+  const directions = Object.entries(keyPattern);
+  // A text index has a key for each word, a geo index for each cell: not one for each element.
+  const isMade = isTextPattern(keyPattern) || Object.values(keyPattern).some(isGeoDirection);
+  const groups = isMade ? directions.map((entry) => [entry]) : [directions];
+  return groups.flatMap((group) => {
+    const ofGroup = Object.fromEntries(group);
+    const keys = findWrittenKeys(write, ofGroup, (path) => isPlainPath(model, path));
+    return chooseFields(model, { keyPattern: ofGroup, isCollated }, reported, keys);
   });
 }
 
-/** Mongoose 8 keeps a UUID as the Binary that it sends; the user wrote a UUID. */
+/** Does this part of a key fit what the server reports of its path? */
+type Rule = (part: KeyPart, path: string) => boolean;
+
+/** The one key of those that were written which the server reports, as far as it can be known. */
+function chooseFields(
+  model: AnyModel,
+  { keyPattern, isCollated }: Pick<ViolatedIndex, 'keyPattern' | 'isCollated'>,
+  { keyValue, keyText, isPlain }: ReportedKey,
+  keys: KeyPart[][],
+): FieldError[] {
+  const isSameValue = sameValueFor(model);
+  const paths = Object.keys(keyPattern);
+  // What the server reports of a geo path is a cell or a hash.
+  const isOwn = (path: string) =>
+    Object.hasOwn(keyPattern, path) && !isGeoDirection(keyPattern[path]);
+  const told = new Map([...keyValue].filter(([path]) => isOwn(path)));
+  const isSame: Rule = ({ value }, path) =>
+    value !== UNKNOWN && told.has(path) && isSameValue(value, told.get(path));
+  const isUntold: Rule = (_, path) => !told.has(path);
+  const isUnknown: Rule = ({ value }) => value === UNKNOWN;
+  const keysBy = (...rules: Rule[]) =>
+    keys.filter((parts) =>
+      paths.every((path, at) => rules.some((rule) => rule(parts[at] as KeyPart, path))),
+    );
+  // One string that was written as it is reported proves that the key is not encoded.
+  const isProven = keys.some((parts) =>
+    parts.some((part, at) => isNonEmpty(part.value) && isSame(part, paths[at] ?? '')),
+  );
+  const isCertain = (path: string) =>
+    told.has(path) && (isPlain || isProven || !mayBeEncoded(told.get(path)));
+
+  const printed = keys.filter(
+    (parts) => keyText !== undefined && keyText === toKeyText(paths, parts, isCollated),
+  );
+  const fitting = firstNonEmpty([
+    told.size === 0 ? printed : keysBy(isSame, isUntold),
+    keysBy(isSame, isUntold, isUnknown),
+    keysBy(isSame, isUntold, isUnknown, (_, path) => !isCertain(path)),
+  ]);
+  const [first, ...others] = fitting;
+  const hasPlace = others.every((parts) =>
+    parts.every(({ path }, at) => path === first?.[at]?.path),
+  );
+  return paths.map((indexPath, at) => {
+    const part = first?.[at];
+    const isAgreed = others.every((parts) => isSameKnown(isSameValue, parts[at], part));
+    const isKnown = part !== undefined && part.value !== UNKNOWN && isAgreed;
+    const reported = isCertain(indexPath) ? told.get(indexPath) : undefined;
+    const path = part !== undefined && hasPlace ? part.path : indexPath;
+    return { indexPath, path, value: toUserValue(isKnown ? part.value : reported) };
+  });
+}
+
+function isSameKnown(
+  isSameValue: (a: unknown, b: unknown) => boolean,
+  a: KeyPart | undefined,
+  b: KeyPart | undefined,
+): boolean {
+  return a?.value !== UNKNOWN && b?.value !== UNKNOWN && isSameValue(a?.value, b?.value);
+}
+
+function firstNonEmpty<T>(lists: T[][]): T[] {
+  return lists.find((list) => list.length > 0) ?? [];
+}
+
+const isNonEmpty = (value: unknown): boolean => typeof value === 'string' && value !== '';
+
+/** Under a collation the server keeps a sort key of each string, also inside an object. */
+function mayBeEncoded(value: unknown): boolean {
+  return typeof value === 'string' || Array.isArray(value) || isEmbedded(value);
+}
+
+/** The user wrote a UUID or a Buffer; Mongoose and the server have it as a Binary. */
 function toUserValue(value: unknown): unknown {
   const isBinary = typeof value === 'object' && value !== null && 'sub_type' in value;
-  const isUuid = isBinary && value.sub_type === 4 && 'toUUID' in value;
-  return isUuid ? (value.toUUID as () => unknown)() : value;
+  if (!isBinary || Buffer.isBuffer(value)) return value;
+  const { sub_type: subType, buffer, position } = value as BinaryValue;
+  if (subType === 4 && 'toUUID' in value) return (value.toUUID as () => unknown)();
+  return Buffer.from(buffer.subarray(0, position));
 }
 
-function chooseOne(
-  written: WrittenValue[],
-  indexPaths: string[],
-  keyText: string | undefined,
-): WrittenValue | undefined {
-  if (written.length <= 1) return written[0];
-  const [indexPath, ...others] = indexPaths;
-  if (indexPath === undefined || others.length > 0) return undefined;
-  // Of several elements the text can confirm one. It is compared whole, never taken apart.
-  return written.find(({ value }) => {
-    const text = toKeyText(value);
-    return text !== undefined && keyText === `{ ${indexPath}: ${text} }`;
-  });
+/** By structure: the driver may be another copy. */
+interface BinaryValue {
+  sub_type: number;
+  buffer: Uint8Array;
+  position: number;
 }
 
-/** How the server prints a value, for the types whose print cannot be mistaken. */
-function toKeyText(value: unknown): string | undefined {
+/** The key as the server prints it in its text, which is compared whole and never taken apart. */
+function toKeyText(paths: string[], parts: KeyPart[], isCollated: boolean): string | undefined {
+  const printed = parts.map(({ value }) =>
+    isCollated && typeof value === 'string' ? undefined : toValueText(value),
+  );
+  if (printed.includes(undefined)) return undefined;
+  return `{ ${paths.map((path, at) => `${path}: ${String(printed[at])}`).join(', ')} }`;
+}
+
+/** For the types whose print cannot be mistaken. */
+function toValueText(value: unknown): string | undefined {
   if (typeof value === 'string') return `"${value}"`;
   if (typeof value === 'boolean' || value === null || Number.isInteger(value)) return String(value);
   return isObjectId(value) ? `ObjectId('${value.toHexString()}')` : undefined;

@@ -1,6 +1,7 @@
 /** Which unique indexes a write could have violated, for servers that do not say which it was. Pure. */
 import type { UniqueIndex } from '../schema/unique-index';
-import { findWrittenValues, isPathUpdated, type Write } from '../write/written-value';
+import { isPathUpdated, type Write } from '../write/write';
+import { findWrittenKeys } from '../write/written-keys';
 
 export function findPossibleIndexes(
   indexes: UniqueIndex[],
@@ -20,7 +21,10 @@ function isPossible(index: UniqueIndex, write: Write, newObjectId: () => string)
     return !isId && (document !== undefined || paths.some((path) => isPathUpdated(write, path)));
   }
   // Only what was written: not the null that stands for a path which a document does not have.
-  const valuesOf = (path: string) => findWrittenValues({ ...write, isComplete: false }, path);
+  const valuesOf = (path: string) =>
+    findWrittenKeys({ ...write, isComplete: false }, { [path]: 1 }).flatMap((parts) =>
+      parts.filter(({ isFound }) => isFound),
+    );
   if (isId) return valuesOf('_id').some(({ value }) => !isMadeHere(value, newObjectId));
   // A new document has a place in every index but a sparse one of whose paths it holds none.
   return !index.sparse || paths.some((path) => valuesOf(path).length > 0);

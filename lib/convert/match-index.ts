@@ -10,7 +10,7 @@ export interface ViolatedIndex {
 
 /**
  * The violated index: by the server's keyPattern, else by its name among the declared ones. Never a
- * guess: undefined where neither tells it.
+ * guess: undefined where neither identifies it.
  */
 export function findViolatedIndex(
   key: DuplicateKey,
@@ -19,18 +19,40 @@ export function findViolatedIndex(
   const { keyPattern, indexName: name } = key;
   const named = indexes.find((index) => index.name === name);
   if (keyPattern === undefined) return named && toViolatedIndex(named);
-  const declared =
-    named && isSamePattern(named.keyPattern, keyPattern)
-      ? named
-      : indexes.find((index) => isSamePattern(index.keyPattern, keyPattern));
-  return {
-    name: name ?? declared?.name,
-    keyPattern,
-    isCollated: declared?.collation !== undefined,
-  };
+  const declared = [...(named ? [named] : []), ...indexes].find((index) =>
+    isSamePattern(toStoredPattern(index.keyPattern), keyPattern),
+  );
+  if (declared !== undefined) return { ...toViolatedIndex(declared), name: name ?? declared.name };
+  // Only the schema says on which paths a text index is.
+  if ('_fts' in keyPattern) return undefined;
+  return { name, keyPattern: toPlainPattern(keyPattern), isCollated: false };
 }
 
 export function toViolatedIndex({ name, keyPattern, collation }: UniqueIndex): ViolatedIndex {
   // A copy: it goes out on the error, and the schema's own must stay as it is.
   return { name, keyPattern: { ...keyPattern }, isCollated: collation !== undefined };
+}
+
+/** The server keeps the paths of a text index among its weights, and two names in their place. */
+function toStoredPattern(keyPattern: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(keyPattern).flatMap(([path, direction]) =>
+      direction === 'text'
+        ? [
+            ['_fts', 'text'],
+            ['_ftsx', 1],
+          ]
+        : [[path, direction]],
+    ),
+  );
+}
+
+/** With `promoteValues: false` the driver has objects for numbers. */
+function toPlainPattern(keyPattern: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(keyPattern).map(([path, direction]) => [
+      path,
+      typeof direction === 'object' ? Number(direction) : direction,
+    ]),
+  );
 }

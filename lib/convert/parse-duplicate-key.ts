@@ -1,24 +1,26 @@
 /**
- * Stage 2: reads what the server told. Structured fields first; the text is the fallback for bulk
+ * Stage 2: reads what the server reported. Structured fields first; the text is the fallback for bulk
  * writes, which have no such fields, and for old or compatible servers.
  */
 import type { ServerDuplicate } from './find-duplicates';
 
-/** What is known for certain; a field that nothing tells is undefined. */
+/** What is known for certain; a field that nothing says is undefined. */
 export interface DuplicateKey {
   db: string | undefined;
   collection: string | undefined;
   indexName: string | undefined;
   keyPattern: Record<string, unknown> | undefined;
-  /** Values as the user wrote them; a field whose value is a collation's sort key is left out. */
+  /** The server's values; a field whose value is known to be a collation's sort key is left out. */
   keyValue: Map<string, unknown>;
+  /** Did the server say of each field whether its value is a sort key? Servers before 6.0 do not. */
+  hasFlags?: true;
   /** The rest of the text after ` dup key: `, for comparing with, never for splitting. */
   keyText: string | undefined;
 }
 
 /** Reads one duplicate; `knownIndexNames` are the names that the schema declares. */
 export function parseDuplicateKey(
-  duplicate: ServerDuplicate,
+  duplicate: Omit<ServerDuplicate, 'isServers'>,
   knownIndexNames: Iterable<string> = [],
 ): DuplicateKey {
   const { keyPattern } = duplicate;
@@ -26,11 +28,17 @@ export function parseDuplicateKey(
     ...parseText(duplicate.text, knownIndexNames),
     keyPattern,
     keyValue: plainValues(duplicate),
+    ...(Array.isArray(duplicate.hexEncoded) && { hasFlags: true }),
   };
 }
 
 /** On a collated index the strings of keyValue are sort keys: bytes that nobody typed. */
-function plainValues({ keyPattern, keyValue, hexEncoded, collation }: ServerDuplicate) {
+function plainValues({
+  keyPattern,
+  keyValue,
+  hexEncoded,
+  collation,
+}: Omit<ServerDuplicate, 'isServers'>) {
   const values = new Map<string, unknown>();
   if (keyPattern === undefined || keyValue === undefined) return values;
   const flags: unknown[] = Array.isArray(hexEncoded) ? hexEncoded : [];

@@ -2,7 +2,8 @@
 import { findKind, type AnyModel, type AnySchema } from '../mongoose-internals';
 import { hasPath } from '../schema/find-path-types';
 import { findUniqueIndexes, isSamePattern } from '../schema/unique-index';
-import { findWrittenValues, isPathUpdated, type Write } from '../write/written-value';
+import { isPathUpdated, type Write } from '../write/write';
+import { findWrittenKeys } from '../write/written-keys';
 import type { DuplicateKey } from './parse-duplicate-key';
 
 export interface RefusedKey {
@@ -25,8 +26,8 @@ export function toRefusedKey(model: AnyModel, key: DuplicateKey, write: Write): 
   const missing = Object.keys(keyPattern ?? {}).filter((path) => {
     if (key.keyValue.has(path)) return key.keyValue.get(path) === null;
     if (nulls !== undefined) return nulls.includes(path);
-    const written = findWrittenValues(write, path);
-    return written.length > 0 && written.every(({ value }) => value === null);
+    const written = findWrittenKeys(write, { [path]: 1 });
+    return written.length > 0 && written.every(([part]) => part?.value === null);
   });
   return { indexName, keyPattern, missing, absent: findAbsent(model, key, missing, write) };
 }
@@ -60,7 +61,7 @@ function findWrittenSchema(model: AnyModel, write: Write): AnySchema {
   const schema = model.schema as AnySchema;
   const key = findKind(schema)?.key;
   if (key === undefined) return schema;
-  const value = findWrittenValues(write, key)[0]?.value;
+  const value = findWrittenKeys(write, { [key]: 1 })[0]?.[0]?.value;
   const written = Object.values(model.discriminators ?? {}).find(
     (one) => findKind(one.schema as AnySchema)?.value === value,
   );

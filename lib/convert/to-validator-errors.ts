@@ -1,17 +1,19 @@
 /** The errors of one violated index: its fields, with the messages, kinds and hidden values that are set. */
-import { sameValueFor } from '../bson/same-value';
 import type { AnyModel } from '../mongoose-internals';
 import type { UniqueGuardOptions, UniqueIndexOptions } from '../options/plugin-options';
-import type { Write } from '../write/written-value';
-import { findFieldErrors, type FieldError } from './find-fields';
+import type { Write } from '../write/write';
+import { findFieldErrors, type FieldError, type ReportedKey } from './find-fields';
 import { isValueHidden } from './hide-values';
 import type { ViolatedIndex } from './match-index';
-import type { DuplicateKey } from './parse-duplicate-key';
 import { makeValidatorError, type UniqueValidatorError } from './validation-error';
 import { toMessage } from './write-message';
 
 export interface IndexErrors {
   validatorErrors: UniqueValidatorError[];
+  /** The violated index: its paths in order, with their directions. */
+  keyPattern: Record<string, unknown>;
+  /** What was written on each of these paths; undefined where it is hidden or not known. */
+  keyValue: Record<string, unknown>;
   /** Does any of the paths keep its value out of errors? */
   hidesValue: boolean;
 }
@@ -21,10 +23,10 @@ export function toIndexErrors(
   model: AnyModel,
   options: UniqueGuardOptions,
   index: ViolatedIndex,
-  key: Pick<DuplicateKey, 'keyValue' | 'keyText'>,
+  reported: ReportedKey,
   write: Write,
 ): IndexErrors | undefined {
-  const fields = findFieldErrors(index, key, write, sameValueFor(model));
+  const fields = findFieldErrors(model, index, reported, write);
   // As a key of `errors` this one would swap the object's prototype.
   if (fields.length === 0 || fields.some(({ path }) => path === '__proto__')) return undefined;
   const hidden = fields.filter(({ indexPath }) => isValueHidden(model, options, indexPath));
@@ -32,7 +34,9 @@ export function toIndexErrors(
     hidden.includes(field) ? { ...field, value: undefined } : field,
   );
   const validatorErrors = toValidatorErrors(index, shown, model, options);
-  return { validatorErrors, hidesValue: hidden.length > 0 };
+  const keyValue = Object.fromEntries(shown.map(({ indexPath, value }) => [indexPath, value]));
+  const { keyPattern } = index;
+  return { validatorErrors, keyPattern, keyValue, hidesValue: hidden.length > 0 };
 }
 
 function toValidatorErrors(

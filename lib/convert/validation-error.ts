@@ -8,7 +8,7 @@ import type { BulkOperation } from '../write/bulk-operation';
 export type UniqueValidatorError = MongooseErrors.ValidatorError & {
   /** What Mongoose keeps of a validator, and the violated index. */
   properties: {
-    /** The name of the violated index, where the server tells it. */
+    /** The name of the violated index, where the server says it. */
     index: string | undefined;
     /** Its paths in order, with 1 or -1. */
     keyPattern: Record<string, unknown>;
@@ -19,8 +19,12 @@ export type UniqueValidatorError = MongooseErrors.ValidatorError & {
 export interface UniqueValidationError extends MongooseErrors.ValidationError {
   /** One for each path of the violated index, by path. */
   errors: Record<string, UniqueValidatorError>;
-  /** Not enumerable: code that checks for 11000 goes on working. */
+  /** Not enumerable, as the two below: code that handles 11000 continues to work. */
   code: 11000;
+  /** The paths of the violated index in order, with 1 or -1, as on the driver's error. */
+  keyPattern: Record<string, unknown>;
+  /** What you wrote on each of these paths; undefined where it is hidden or not known. */
+  keyValue: Record<string, unknown>;
   /** The driver's error. Not enumerable, so that JSON does not carry it. */
   cause: unknown;
   /** The model whose write it was. Not enumerable. */
@@ -83,13 +87,20 @@ function withoutStack<T>(make: () => T): T {
 /** Not made from the document: that would leave the error on it and fail its next save. */
 export function makeValidationError(
   model: AnyModel,
-  validatorErrors: UniqueValidatorError[],
+  { validatorErrors, keyPattern, keyValue }: ViolatedKey,
   cause: unknown,
 ): UniqueValidationError {
   const error = new model.base.Error.ValidationError() as UniqueValidationError;
   nameModelInMessage(error, model);
   addErrors(error, validatorErrors);
-  return addHidden(error, { code: 11000, cause, model });
+  return addHidden(error, { code: 11000, keyPattern, keyValue, cause, model });
+}
+
+/** The errors of one violated index, and its key. */
+interface ViolatedKey {
+  validatorErrors: UniqueValidatorError[];
+  keyPattern: Record<string, unknown>;
+  keyValue: Record<string, unknown>;
 }
 
 /** A path of two indexes keeps the error of the first. */

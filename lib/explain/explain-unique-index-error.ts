@@ -11,7 +11,7 @@ import { isObject } from '../options/is-object';
 import { withoutPlaces } from '../schema/path';
 import { findUniqueIndexes } from '../schema/unique-index';
 import { readOperation } from '../write/bulk-operation';
-import type { Write } from '../write/written-value';
+import type { Write } from '../write/write';
 import { explainRefusedBuild } from './explain-refused-build';
 
 /**

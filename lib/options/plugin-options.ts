@@ -14,17 +14,17 @@ import { show } from './show';
 /** A path, a list of paths in any order, or the name of a unique index. */
 export type ConflictTarget = string | readonly string[];
 
-/** What a message function is given. */
+/** The argument of a message function. */
 export interface MessageContext {
-  /** The path that the message stands beside, such as `email` or `contacts.1.email`. */
+  /** The path of the error, such as `email` or `contacts.1.email`. */
   path: string;
   /** All paths of the violated index, in its order. */
   paths: string[];
-  /** What the user wrote there, cast; undefined where nothing tells it. */
+  /** The value that the user wrote there, cast; undefined where it is not known. */
   value: unknown;
-  /** `unique`, or what `options.kind` says. */
+  /** `unique`, or `options.kind`. */
   kind: string;
-  /** The name of the violated index, where the server tells it. */
+  /** The name of the violated index, where the server reports it. */
   index: string | undefined;
   /** The violated index: its paths in order, with 1 or -1. */
   keyPattern: Record<string, unknown>;
@@ -33,9 +33,8 @@ export interface MessageContext {
 }
 
 /**
- * A text with placeholders, each filled once, or a function that returns the text:
- * `{PATH}` the path, `{PATHS}` all paths of the index, `{VALUE}` what the user wrote, `{KIND}` the
- * kind, `{INDEX}` the index name.
+ * A string with placeholders, each filled once, or a function that returns the string: `{PATH}` is the
+ * path, `{PATHS}` all paths of the index, `{VALUE}` the value, `{KIND}` the kind, `{INDEX}` the index name.
  */
 export type UniqueMessage = string | ((context: MessageContext) => string);
 
@@ -45,33 +44,32 @@ export interface UniqueIndexOptions {
   message?: UniqueMessage;
   /** Default: `options.kind`. */
   kind?: string;
-  /** Puts the error of a compound index on this path alone. Default: one error on each of its paths. */
+  /** Reports the error of a compound index on this path alone. Default: one error on each of its paths. */
   path?: string;
 }
 
 /**
- * Why a duplicate-key error was left as it was, or why `collectAll` added nothing to a ValidationError;
- * not enumerable, as `error.uniqueGuard`.
+ * Why a duplicate-key error was not converted, or why `collectAll` added nothing to a ValidationError.
+ * It is `error.uniqueGuard`, not enumerable.
  */
 export interface UniqueGuardNote {
-  /** A sentence: what is not known, and what to declare. */
+  /** A sentence: what is not known, and what to do. */
   reason: string;
-  /** What failed, where it was a message function or the conversion itself. */
+  /** The error of a message function or of the conversion itself, if one failed. */
   failure?: unknown;
 }
 
 /** Options of `schema.plugin(uniqueGuard, options)`. */
 export interface UniqueGuardOptions {
   /**
-   * The message of every violation whose path or index has none of its own. Default:
-   * `mongoose.Error.messages.general.unique` where an app has set it, else
-   * ``Path `{PATH}` must be unique.``, for a compound index
-   * ``Paths `a`, `b` must be unique together.``
+   * The message of every violation whose path or index has no message of its own. Default:
+   * `mongoose.Error.messages.general.unique` if an app sets it, else ``Path `{PATH}` must be unique.``,
+   * and for a compound index ``Paths `a`, `b` must be unique together.``
    */
   message?: UniqueMessage;
   /** The `kind` of the errors. Default: `'unique'`. */
   kind?: string;
-  /** Options for single indexes, by index name (`email_1`, unless the schema names it). */
+  /** Options of one index, by index name (`email_1`, unless the schema names it). Default: none. */
   indexes?: Record<string, UniqueIndexOptions>;
   /**
    * Keeps values out of `value`, `properties`, the message and the cause: `true` for all paths, or a
@@ -80,31 +78,32 @@ export interface UniqueGuardOptions {
    */
   hideValues?: true | readonly string[];
   /**
-   * Called with each duplicate-key error that is left as it is, and why, so that a team can log it.
-   * What it throws is ignored: the caller gets the original error all the same. Default: none.
+   * Called with each duplicate-key error that is not converted, and the reason, so that a team can log
+   * it. What it throws is ignored: the caller still gets the original error. Default: none.
    */
   onUnexplained?: (error: unknown, note: UniqueGuardNote) => void;
   /**
-   * The conflict target of saveOrUpsert where a call names none: a path, a list of paths in any order,
-   * or an index name. Checked by the call, for indexes may be declared later. Default: the only unique
-   * index, `_id` aside, whose paths are all in the input.
+   * The conflict target of `saveOrUpsert` calls that name none: a path, a list of paths in any order, or
+   * an index name. It is checked by the call, since indexes may be declared later. Default: the only
+   * unique index, `_id` aside, whose paths are all in the input.
    */
   conflictTarget?: ConflictTarget;
   /**
-   * The server tells one violated index. `true`: after a duplicate on `save`, `create`, `insertOne`,
+   * The server reports one violated index. `true`: after a duplicate on `save`, `create`, `insertOne`,
    * `updateOne`, `replaceOne`, `findOneAndUpdate` or `findOneAndReplace` one more query (one for each
-   * collation in use) finds the others, and the ValidationError has the errors of all. It takes a
-   * second at the most; where it fails, or in a transaction, the error is that of the one index. Costs
-   * nothing on success. For one call: its option `uniqueGuard: { collectAll }`. Default: `false`.
+   * collation in use) finds the others, and the ValidationError reports every conflicting field. The
+   * query takes at most one second; if it fails, or in a transaction, the error is that of the one index.
+   * It costs nothing on success. A single call sets it by its option `uniqueGuard: { collectAll }`.
+   * Default: `false`.
    */
   collectAll?: boolean;
   /** Mongoose's own option of `schema.plugin()`: apply a plugin once. Default: `false`. */
   deduplicate?: boolean;
 }
 
-/** What one write may set for itself, as its option `uniqueGuard`. */
+/** The option `uniqueGuard` of a single write. */
 export interface UniqueGuardCallOptions {
-  /** As the plugin's option of that name, and before it. */
+  /** Overrides the plugin's option of that name for this call. */
   collectAll?: boolean;
 }
 
@@ -132,13 +131,13 @@ export function findOptions(schema: AnySchema): UniqueGuardOptions {
 const isMessage = (value: unknown): boolean => isText(value) || typeof value === 'function';
 
 const MESSAGE_RULES: Rules = {
-  message: [isMessage, 'a text or a function that returns one'],
-  kind: [isText, 'a text'],
+  message: [isMessage, 'a string or a function that returns one'],
+  kind: [isText, 'a string'],
 };
 
 const INDEX_RULES: Rules = {
   ...MESSAGE_RULES,
-  // As a key of `errors` the one would swap the object's prototype.
+  // As a key of `errors`, `__proto__` would replace the object's prototype.
   path: [(value) => isText(value) && value !== '__proto__', 'the path that shows the error'],
 };
 
@@ -146,7 +145,7 @@ const RULES: Rules = {
   ...MESSAGE_RULES,
   indexes: [
     (value) => isObject(value) && !Array.isArray(value),
-    'an object by index name, such as { email_1: { message: "Taken" } }',
+    'an object by index name, such as { email_1: { message: "Already in use" } }',
   ],
   hideValues: [(value) => value === true || isTextList(value), 'true or a list of paths'],
   onUnexplained: FUNCTION_RULE,

@@ -1,4 +1,4 @@
-/** Checks options: for each its rule, and an error that says what is allowed. */
+/** Checks options against rules, with an error that says what is allowed. */
 import type { ClientSession } from 'mongoose';
 import { isObject } from './is-object';
 import { show } from './show';
@@ -24,6 +24,8 @@ export const CONFLICT_TARGET_RULE: Rule = [
 
 export const BOOLEAN_RULE: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 
+export const TEXT_RULE: Rule = [isText, 'a string that is not empty'];
+
 export const FUNCTION_RULE: Rule = [(value) => typeof value === 'function', 'a function'];
 
 export function integerRule(from: number, to: number): Rule {
@@ -36,10 +38,10 @@ export function integerRule(from: number, to: number): Rule {
 export const SESSION_RULE: Rule = [
   (value) =>
     value === null || typeof (value as Partial<ClientSession>).inTransaction === 'function',
-  'what mongoose.startSession() gives, or null',
+  'a session from mongoose.startSession(), or null',
 ];
 
-/** The same for any object of options; an option that is undefined counts as left out. */
+/** Throws a TypeError that names the option, the given value and what is allowed. Undefined counts as missing. */
 export function checkRules(what: string, given: unknown, rules: Rules): void {
   const allowed = Object.keys(rules).join(', ');
   if (!isObject(given) || Array.isArray(given)) {

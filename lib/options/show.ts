@@ -1,4 +1,4 @@
-/** A value as an error message shows it: short, and never another error. */
+/** A value as an error message prints it: short, and it never throws. */
 export function show(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   try {

@@ -1,4 +1,4 @@
-/** Which unique index says whether a document is there already. */
+/** The conflict target: the unique index that identifies the document of an upsert. */
 import type { AnyModel } from '../mongoose-internals';
 import type { ConflictTarget } from '../options/plugin-options';
 import { show } from '../options/show';
@@ -8,7 +8,7 @@ import { findUniqueIndexes, schemasOf, type UniqueIndex } from './unique-index';
 /**
  * The unique index that `conflictTarget` names.
  *
- * @throws TypeError where it names none, several, or one that cannot tell a document by equality
+ * @throws TypeError where it names none, several, or one that cannot identify a document by equality
  */
 export function findNamedTarget(model: AnyModel, conflictTarget: ConflictTarget): UniqueIndex {
   const paths = typeof conflictTarget === 'string' ? [conflictTarget] : [...conflictTarget];
@@ -34,14 +34,14 @@ export function findNamedTarget(model: AnyModel, conflictTarget: ConflictTarget)
   return index;
 }
 
-/** @throws TypeError where no unique index, `_id` aside, tells a document by equality */
+/** @throws TypeError where no unique index, `_id` aside, identifies a document by equality */
 export function findTargets(model: AnyModel): UniqueIndex[] {
   const indexes = findUniqueIndexes(model).filter(
     (index) => index.name !== '_id_' && findObstacle(model, index) === undefined,
   );
   if (indexes.length > 0) return indexes;
   throw new TypeError(
-    `saveOrUpsert: ${model.modelName} has no unique index that tells which document is meant; ` +
+    `saveOrUpsert: ${model.modelName} has no unique index that identifies a document; ` +
       'declare one, or use create(). For _id pass conflictTarget: "_id".',
   );
 }
@@ -59,13 +59,13 @@ export function findGivenTarget(model: AnyModel, isGiven: (path: string) => bool
   if (index === undefined) {
     const advice = isGiven('_id') ? 'pass conflictTarget: "_id"' : 'use create()';
     throw new TypeError(
-      `saveOrUpsert: the input has not all values of a unique index of ${model.modelName}, so that ` +
-        `nothing tells which document is meant. Give it those of ${list(indexes, 'or')}, or ${advice}.`,
+      `saveOrUpsert: the input lacks values for each unique index of ${model.modelName}, so it does not ` +
+        `identify a document. Add the values of ${list(indexes, 'or')}, or ${advice}.`,
     );
   }
   throw new TypeError(
-    `saveOrUpsert: the input has values for all paths of ${list(given)}, so it is not clear which document ` +
-      `is meant. Pass conflictTarget; the unique indexes of ${model.modelName} are ${list(indexes)}.`,
+    `saveOrUpsert: the input has values for all paths of ${list(given)}, so it does not ` +
+      `identify one document. Pass conflictTarget; the unique indexes of ${model.modelName} are ${list(indexes)}.`,
   );
 }
 

@@ -10,9 +10,15 @@ export type RawDocumentOf<M> = M extends {
   ? R
   : never;
 
-/** The hydrated document type of a model, with its methods and virtuals. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- any constructor, as InstanceType has it.
-export type HydratedDocumentOf<M> = M extends abstract new (...args: any) => infer D
+/**
+ * The hydrated document type of a model, with its methods and virtuals. By hydrate: of a model that is
+ * also a class of the user's (Typegoose, `Model<User> & typeof User`), `new` creates that class.
+ */
+export type HydratedDocumentOf<M> = M extends {
+  // The shape of Mongoose's own declaration.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  hydrate(obj: any, projection?: any, options?: any): infer D;
+}
   ? D
   : HydratedDocument<RawDocumentOf<M>>;
 

@@ -1,20 +1,45 @@
 /** The keys that the server puts into an index for one document. Pure. */
 import { isEmbedded, toComparable } from '../bson/comparable';
+import { Fragment, isPlace, UNKNOWN } from './fragment';
 import type { UniqueIndex } from './unique-index';
 
 /** One value for each path: null where there is none, undefined for an array without elements. */
 export type IndexKey = unknown[];
 
-/** The keys in an error or a query: several where an array lies on a path, none where sparse leaves it out. */
+/** One path of a key: its value, as in an {@link IndexKey}, and where in the document it lies. */
+export interface KeyPart {
+  /** Such as `contacts.1.email`; the index's own path where the place is not known. */
+  path: string;
+  /** `UNKNOWN` where the document is a fragment that does not say. */
+  value: unknown;
+  /** False where the document has no such path, and where that is not known. */
+  isFound: boolean;
+}
+
+/** Without those that two elements share; none where sparse leaves the document out. */
 export function findIndexKeys(
   { keyPattern, sparse }: UniqueIndex,
   document: Record<string, unknown>,
 ): IndexKey[] {
-  const open = Object.keys(keyPattern).map((path) => ({ rest: path.split('.') }));
-  const keys = expand(document, open)
-    .filter((slots) => !sparse || slots.some(({ isFound }) => isFound))
-    .map((slots) => slots.map(({ value }) => value));
+  const keys = findPlacedKeys(keyPattern, document)
+    .filter((parts) => !sparse || parts.some(({ isFound }) => isFound))
+    .map((parts) => parts.map(({ value }) => value));
   return [...new Map(keys.map((key) => [toComparable(key), key])).values()];
+}
+
+/** One key for each element where an array lies on a path, each with the places of its values. */
+export function findPlacedKeys(keyPattern: Record<string, unknown>, document: object): KeyPart[][] {
+  const slots = Object.entries(keyPattern).map(([indexPath, direction]): OpenSlot => {
+    const isGeo = isGeoDirection(direction);
+    return { indexPath, isGeo, at: [], rest: indexPath.split('.') };
+  });
+  // Each object is opened once, so that an array in it stays one and the same.
+  const opened = new Map<object, object>();
+  return expand(document, slots, (value) => {
+    const known = opened.get(value) ?? (hasToBSON(value) ? value.toBSON() : value);
+    opened.set(value, known);
+    return known as Record<string, unknown>;
+  });
 }
 
 /** A place in an array (`list.0.email`) or in a Map (`map.$*`) makes other keys, or none at all. */
@@ -22,44 +47,108 @@ export function hasPlaces({ keyPattern }: UniqueIndex): boolean {
   return Object.keys(keyPattern).some((path) => /(^|\.)(\d+|\$.*)(\.|$)/.test(path));
 }
 
-/** A path on its way through the document: what is left of it, or the value at its end. */
+/** Of a geo index the server makes the keys by itself: cells and hashes, not values. */
+export function isGeoDirection(direction: unknown): boolean {
+  return typeof direction === 'string' && direction.startsWith('2d');
+}
+
+/** A path on its way through the document. */
 interface OpenSlot {
+  indexPath: string;
+  isGeo: boolean;
+  /** The way so far; undefined behind an element whose place is not known. */
+  at: string[] | undefined;
   rest: string[];
 }
-interface DoneSlot {
-  rest?: never;
-  value: unknown;
-  isFound: boolean;
-}
-type Slot = OpenSlot | DoneSlot;
+type Slot = OpenSlot | KeyPart;
+type Open = (value: object) => Record<string, unknown>;
 
 /** Follows all paths at once: those that meet the same array take the same element of it. */
-function expand(object: Record<string, unknown>, slots: Slot[]): DoneSlot[][] {
-  const arrays = new Set<unknown[]>();
+function expand(object: unknown, slots: Slot[], open: Open): KeyPart[][] {
+  const arrays = new Map<unknown, Element[]>();
   const followed = slots.map((slot): Slot => {
-    if (slot.rest === undefined) return slot;
-    const { value, rest } = follow(object, slot.rest);
-    if (!Array.isArray(value)) return { value: value ?? null, isFound: value !== undefined };
-    arrays.add(value as unknown[]);
-    return { rest };
+    if (!isOpen(slot)) return slot;
+    const { value, ...there } = follow(object, slot, open);
+    const elements = isPoint(value, there) ? undefined : elementsOf(value);
+    if (elements === undefined) return toPart(there, value);
+    arrays.set(value, elements);
+    return there;
   });
-  const [array, ...others] = arrays;
+  const [elements, ...others] = arrays.values();
   // The server refuses to index two arrays together, so such a document is in no index.
   if (others.length > 0) return [];
-  if (array === undefined) return [followed as DoneSlot[]];
-  const elements = array.length === 0 ? [undefined] : array;
-  return elements.flatMap((element) =>
-    expand(
-      isEmbedded(element) ? element : {},
-      followed.map((slot) => (slot.rest?.length === 0 ? { value: element, isFound: true } : slot)),
-    ),
-  );
+  if (elements === undefined) return [followed as KeyPart[]];
+  if (elements.length === 0) {
+    // At the end of a path the server indexes an empty array as a value of its own.
+    const toEmpty = (slot: OpenSlot): KeyPart =>
+      slot.rest.length > 0
+        ? toPart(slot, undefined)
+        : { ...toPart(slot, undefined), value: undefined, isFound: true };
+    return [followed.map((slot) => (isOpen(slot) ? toEmpty(slot) : slot))];
+  }
+  return elements.flatMap(({ place, value }) => {
+    const inElement = followed.map((slot): Slot => {
+      if (!isOpen(slot)) return slot;
+      const at = place === undefined || slot.at === undefined ? undefined : [...slot.at, place];
+      const there = { ...slot, at };
+      return slot.rest.length === 0 ? toPart(there, value ?? null) : there;
+    });
+    // An array inside an array is one value, not more of them.
+    return expand(Array.isArray(value) ? {} : value, inElement, open);
+  });
 }
 
-/** To the end of the path, or to the first array on it. */
-function follow(object: unknown, segments: string[]): { value: unknown; rest: string[] } {
-  const [head, ...rest] = segments;
-  if (Array.isArray(object) || head === undefined) return { value: object, rest: segments };
-  const isThere = isEmbedded(object) && Object.hasOwn(object, head);
-  return isThere ? follow(object[head], rest) : { value: undefined, rest: [] };
+const isOpen = (slot: Slot): slot is OpenSlot => 'rest' in slot;
+
+/** To the end of the path, or to the first array on it; a path may itself name a place in an array. */
+function follow(value: unknown, slot: OpenSlot, open: Open): OpenSlot & { value: unknown } {
+  const [head, ...rest] = slot.rest;
+  const isEnd = value === UNKNOWN || head === undefined;
+  if (isEnd || (elementsOf(value) !== undefined && !isPlace(head))) return { ...slot, value };
+  const at = slot.at && [...slot.at, head];
+  return follow(fieldOf(value, head, open), { ...slot, at, rest }, open);
+}
+
+function fieldOf(value: unknown, name: string, open: Open): unknown {
+  if (value instanceof Fragment) {
+    return value.children.has(name) ? value.children.get(name) : UNKNOWN;
+  }
+  if (value instanceof Map) return value.get(name);
+  if (Array.isArray(value)) return value[Number(name)];
+  const fields = isEmbedded(value) ? open(value) : {};
+  return Object.hasOwn(fields, name) ? fields[name] : undefined;
+}
+
+interface Element {
+  /** Undefined where it depends on the stored document. */
+  place: string | undefined;
+  value: unknown;
+}
+
+function elementsOf(value: unknown): Element[] | undefined {
+  if (Array.isArray(value)) {
+    return Array.from(value as unknown[], (one, place) => ({ place: String(place), value: one }));
+  }
+  if (!(value instanceof Fragment && value.isArray)) return undefined;
+  return Array.from(value.children, ([name, one]) => ({
+    place: isPlace(name) ? name : undefined,
+    value: one,
+  }));
+}
+
+/** `[longitude, latitude]` is one value of a geo index. */
+function isPoint(value: unknown, { isGeo, rest }: OpenSlot): boolean {
+  return isGeo && rest.length === 0 && Array.isArray(value) && typeof value[0] === 'number';
+}
+
+function toPart({ indexPath, at, rest }: OpenSlot, value: unknown): KeyPart {
+  const path = at === undefined ? indexPath : [...at, ...rest].join('.');
+  if (value === UNKNOWN || value instanceof Fragment)
+    return { path, value: UNKNOWN, isFound: false };
+  return { path, value: value ?? null, isFound: value !== undefined };
+}
+
+/** Mongoose leaves documents and subdocuments in what it hands to the driver. */
+function hasToBSON(value: object): value is { toBSON(): Record<string, unknown> } {
+  return 'toBSON' in value && typeof value.toBSON === 'function';
 }

@@ -1,8 +1,8 @@
 /** Which documents a partial index holds. Pure; what is not certain counts as no. */
-import { isEmbedded, toComparable } from '../bson/comparable';
+import { isEmbedded, isOperatorObject, toComparable } from '../bson/comparable';
 import { compare, typesOf } from '../bson/value-order';
 
-/** One document, and whether all is known of a path: a path that is missing may only not be told. */
+/** One document, and whether all is known of a path: a missing path may be one that is not known. */
 interface Known {
   document: Record<string, unknown>;
   isKnown: (path: string) => boolean;
@@ -47,15 +47,11 @@ export function isSelected(expression: Condition, known: Known, isCollated: bool
     if (key === '$and') return Array.isArray(value) && value.every(isPart);
     if (key === '$or') return Array.isArray(value) && value.some(isPart);
     if (key.startsWith('$')) return false;
-    const operators = isOperators(value) ? value : { $eq: value };
+    const operators = isOperatorObject(value) ? value : { $eq: value };
     return Object.entries(operators).every(([operator, operand]) =>
       isMatch(known, key, operator, operand, isCollated),
     );
   });
-}
-
-function isOperators(value: unknown): value is Record<string, unknown> {
-  return isEmbedded(value) && Object.keys(value).some((key) => key.startsWith('$'));
 }
 
 function isMatch(
@@ -106,7 +102,7 @@ function valuesAt(value: unknown, segments: string[]): unknown[] {
   return isEmbedded(value) && Object.hasOwn(value, head) ? valuesAt(value[head], rest) : [];
 }
 
-/** Not there, with no array on the way, through which the server sees it otherwise. */
+/** Missing, with no array on the way: through an array the server matches otherwise. */
 function isMissing(document: Record<string, unknown>, path: string): boolean {
   let value: unknown = document;
   for (const segment of path.split('.')) {

@@ -8,12 +8,12 @@ export function prefixesOf(path: string): string[] {
   return segments.map((_, end) => segments.slice(0, end + 1).join('.'));
 }
 
-/** Is `path` the same as `other`, or inside of what lies there? */
+/** Is `path` the same as `other`, or below it? */
 export function isAtOrBelow(path: string, other: string): boolean {
   return path === other || path.startsWith(`${other}.`);
 }
 
-/** Is one of the two paths inside of what lies at the other? */
+/** Is one of the two paths the same as the other, or below it? */
 export function isRelated(path: string, other: string): boolean {
   return isAtOrBelow(path, other) || isAtOrBelow(other, path);
 }

@@ -8,7 +8,7 @@ export interface UniqueIndex {
   collation?: mongo.CollationOptions;
   partialFilterExpression?: Record<string, unknown>;
   sparse?: true;
-  /** The partial filter that it is built with: Mongoose adds the kind to that of a discriminator's. */
+  /** The partial filter that it is built with: Mongoose adds the kind to a discriminator's. */
   builtFilter?: Record<string, unknown>;
 }
 
@@ -17,9 +17,9 @@ const ID_INDEX: UniqueIndex = { name: '_id_', keyPattern: { _id: 1 } };
 const cache = new WeakMap<AnySchema, UniqueIndex[]>();
 
 /**
- * Read on the first use and then kept: plugins may be applied before the indexes are declared, and
- * to read them takes longer than all the rest of a conversion. `_id` comes first; of one name there
- * is one, the base's, for a discriminator repeats what its base declares on a path.
+ * Read on first use and then kept: a plugin may be applied before the indexes are declared, and reading
+ * them takes longer than the rest of a conversion. `_id` comes first. Of indexes with the same name only
+ * the base's counts, because a discriminator repeats what its base declares on a path.
  */
 export function findUniqueIndexes(model: AnyModel): UniqueIndex[] {
   const byName = new Map([[ID_INDEX.name, ID_INDEX]]);
@@ -100,12 +100,12 @@ export function readDeclaredFilters(
   });
 }
 
-/** `unique: [true, message]` is Mongoose's own way to give a message. */
+/** `unique: [true, message]` is Mongoose's own form for a message. */
 function isUnique({ unique }: { unique?: unknown }): boolean {
   return unique === true || Array.isArray(unique);
 }
 
-/** Text indexes know no collation. */
+/** Text indexes have no collation. */
 export function isTextPattern(keyPattern: Record<string, unknown>): boolean {
   return Object.values(keyPattern).includes('text');
 }
@@ -121,8 +121,8 @@ function toEntries(keyPattern: Record<string, unknown>): unknown[] {
     typeof direction === 'string' ? direction : Number(direction),
   ]);
   const isText = ([, direction]: unknown[]) => direction === 'text';
-  const texts = entries.filter(isText).sort();
-  return entries.map((entry) => (isText(entry) ? texts.shift() : entry));
+  const textEntries = entries.filter(isText).sort();
+  return entries.map((entry) => (isText(entry) ? textEntries.shift() : entry));
 }
 
 /** The driver's own way to name an index, `email_1_tenant_-1`. */

@@ -1,7 +1,7 @@
 import type { AnyModel } from '../mongoose-internals';
-import { prepareUpsert, startUpsertCall } from './prepare-upsert';
-import { findMaxRetries, isLostRace, waitBeforeRetry } from './retry';
-import { sendUpsert } from './send-upsert';
+import { prepareUpsert, startUpsertCall } from './prepare/prepare-upsert';
+import { findMaxRetries, isLostRace, noteAttempts, waitBeforeRetry } from './send/retry';
+import { sendUpsert } from './send/send-upsert';
 import { checkOptionsOfOne, type SaveOrUpsertOptions } from './upsert-options';
 
 /** What saveOrUpsert resolves to. */
@@ -26,9 +26,11 @@ export async function saveOrUpsert(
   const maxRetries = findMaxRetries(this, options);
   for (let attempts = 1; ; attempts += 1) {
     try {
-      return { ...(await sendUpsert(prepared, call.update, options)), attempts };
+      return { ...(await sendUpsert(prepared, call.rule, options)), attempts };
     } catch (error) {
-      if (!isLostRace(prepared.target, error, attempts) || attempts > maxRetries) throw error;
+      if (!isLostRace(prepared.target, error)) throw error;
+      noteAttempts(error, attempts);
+      if (attempts > maxRetries) throw error;
       await waitBeforeRetry(attempts - 1);
     }
   }

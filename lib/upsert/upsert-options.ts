@@ -1,18 +1,18 @@
 import type { ClientSession, Document, Types } from 'mongoose';
 import { isMongooseDocument } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import {
   BOOLEAN_RULE,
   checkRules,
   CONFLICT_TARGET_RULE,
   FUNCTION_RULE,
   integerRule,
-  isTextList,
   SESSION_RULE,
   type Rules,
 } from '../options/rules';
 import { show } from '../options/show';
 import type { PathOf } from '../schema/document-of';
-import type { Operators } from './to-operators';
+import { findConflictRule, ON_CONFLICT, type AnyRaw, type OnConflict } from './on-conflict';
 
 /** What may be written where `T` is read: Mongoose casts texts to ids and dates. */
 type Castable<T> = T extends Types.ObjectId
@@ -43,34 +43,6 @@ export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
 export type ConflictTargetOf<Raw> =
   PathOf<Raw> | readonly PathOf<Raw>[] | (string & Record<never, never>);
 
-// Any document type, where a call does not know its model.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-type AnyRaw = any;
-
-type FieldsOf<Raw> = { [P in PathOf<Raw>]?: unknown };
-export const UPDATE_OPERATORS = [
-  '$set',
-  '$unset',
-  '$inc',
-  '$mul',
-  '$min',
-  '$max',
-  '$push',
-  '$addToSet',
-  '$pull',
-  '$pullAll',
-  '$pop',
-  '$currentDate',
-  '$bit',
-  '$rename',
-  '$setOnInsert',
-] as const;
-
-/** An update of MongoDB's operators, such as `{ $inc: { logins: 1 } }`. */
-export type UpdateOperators<Raw = AnyRaw> = {
-  [Operator in (typeof UPDATE_OPERATORS)[number]]?: FieldsOf<Raw>;
-};
-
 /** Options that saveOrUpsert and saveOrUpsertMany share. */
 export interface UpsertOptions<Raw = AnyRaw> {
   /**
@@ -80,24 +52,37 @@ export interface UpsertOptions<Raw = AnyRaw> {
    */
   conflictTarget?: ConflictTargetOf<Raw>;
   /**
-   * What becomes of a document that is there. `'update'`: the given paths are written. `'skip'`:
-   * nothing is written. `'replace'`: it becomes the input; `_id`, `createdAt`, the version key, the
-   * discriminator key and immutable paths stay. Default: `'update'`.
+   * What becomes of a document that exists. `'update'`: the given paths are written. `'skip'`: nothing
+   * is written. `'replace'`: the document becomes the input, but for `_id`, `createdAt`, the version key,
+   * the discriminator key and immutable paths. `{ only }`, `{ except }`: of the given paths only these
+   * are written, or all but these. An update with operators, such as `{ $inc: { logins: 1 } }`: it is
+   * written instead of the input, to a new document as well, and must not touch the paths of the conflict
+   * target. All but `'skip'` and `timestamps: false` set `updatedAt`. Default: `'update'`.
    */
-  onConflict?: 'update' | 'skip' | 'replace';
-  /**
-   * Limits what is written to a document that is there, `updatedAt` aside: a list of paths, or all but
-   * some. An update of operators is written instead of the input, to a new document too; the rest of
-   * that is the input. It must not touch the conflict target's paths. Default: all that is given.
-   */
-  update?: readonly PathOf<Raw>[] | { except: readonly PathOf<Raw>[] } | UpdateOperators<Raw>;
+  onConflict?: OnConflict<Raw>;
   /**
    * Accepts an input without some required paths for a document that is there. Where none is there, the
    * call rejects with the ValidationError of what is missing, and nothing is written. Default: `false`.
    */
   validateModifiedOnly?: boolean;
-  /** `'skip'`: the schema's `pre('save')` middleware does not run. Default: `'run'`. */
-  saveMiddleware?: 'run' | 'skip';
+  /**
+   * Mongoose's own option: `false`, or `{ pre: false }`, skips the schema's `pre('save')` middleware;
+   * `false`, `{ pre: false }` and `{ post: false }` skip the `findOneAndUpdate` middleware of that kind,
+   * too. Validation and its middleware run in any case. Default: `true`.
+   */
+  middleware?:
+    | boolean
+    | {
+        /** `false` skips pre middleware. */
+        pre?: boolean;
+        /** `false` skips post middleware. */
+        post?: boolean;
+      };
+  /**
+   * Mongoose's own option: `false` leaves `updatedAt` alone and, for a new document, `createdAt`. Default:
+   * `true`.
+   */
+  timestamps?: boolean;
   /**
    * How often a write runs again when another one took the key in between, from 0 to 100. The waits are
    * random, at first up to 5 milliseconds and twice that each time, up to 500. In a transaction a write
@@ -136,17 +121,19 @@ export interface SaveOrUpsertManyOptions<Raw = AnyRaw> extends UpsertOptions<Raw
   onProgress?: (progress: { done: number; total?: number }) => void;
 }
 
-const isOneOf = (values: unknown[]) => (value: unknown) => values.includes(value);
+function isMiddlewareOption(value: unknown): boolean {
+  if (typeof value === 'boolean') return true;
+  const isKind = ([name, one]: [string, unknown]) =>
+    (name === 'pre' || name === 'post') && typeof one === 'boolean';
+  return isObject(value) && Object.entries(value).every(isKind);
+}
 
 const COMMON_RULES: Rules = {
   conflictTarget: CONFLICT_TARGET_RULE,
-  onConflict: [isOneOf(['update', 'skip', 'replace']), '"update", "skip" or "replace"'],
-  update: [
-    (value) => findUpdateRule(value) !== undefined,
-    'a list of paths, { except: [paths] }, or an update of operators such as { $inc: { logins: 1 } }',
-  ],
+  onConflict: [(value) => findConflictRule(value) !== undefined, ON_CONFLICT],
   validateModifiedOnly: BOOLEAN_RULE,
-  saveMiddleware: [isOneOf(['run', 'skip']), '"run" or "skip"'],
+  middleware: [isMiddlewareOption, 'true, false, { pre: false } or { post: false }'],
+  timestamps: BOOLEAN_RULE,
   maxRetries: integerRule(0, 100),
   session: SESSION_RULE,
 };
@@ -165,65 +152,60 @@ const MANY_RULES: Rules = {
 
 /** Throws a TypeError that says what was given and what to write instead; nothing was sent. */
 export function checkOptionsOfOne(options: unknown): void {
-  checkRules('saveOrUpsert: options', options, RULES);
-  checkTogether(options as UpsertOptions);
+  checkAll('saveOrUpsert', options, RULES);
 }
 
 /** The same for saveOrUpsertMany. */
 export function checkOptionsOfMany(options: unknown): void {
-  checkRules('saveOrUpsertMany: options', options, MANY_RULES);
-  checkTogether(options as UpsertOptions);
+  checkAll('saveOrUpsertMany', options, MANY_RULES);
 }
 
-function checkTogether({ onConflict, update, validateModifiedOnly }: UpsertOptions): void {
-  if (update !== undefined && onConflict !== undefined && onConflict !== 'update') {
-    throw new TypeError(
-      `saveOrUpsert: options.update says what to write to a document that is there, onConflict: ` +
-        `"${onConflict}" says something else; pass one of them.`,
-    );
-  }
+function checkAll(name: string, options: unknown, rules: Rules): void {
+  if (isObject(options)) refuseFormerOptions(name, options);
+  checkRules(`${name}: options`, options, rules);
+  const { onConflict, validateModifiedOnly } = options as UpsertOptions;
   if (onConflict === 'replace' && validateModifiedOnly === true) {
     throw new TypeError(
-      'saveOrUpsert: onConflict: "replace" needs a whole document, so validateModifiedOnly cannot be true.',
+      `${name}: onConflict: "replace" needs a whole document, so validateModifiedOnly cannot be true; ` +
+        'leave one of the two out.',
     );
   }
+}
+
+/** Names that other versions of such a call have: what they do is done by another option here. */
+function refuseFormerOptions(
+  name: string,
+  { update, saveMiddleware }: Record<string, unknown>,
+): void {
+  if (update !== undefined) {
+    const instead = Array.isArray(update) ? { only: update as unknown[] } : update;
+    throw new TypeError(
+      `${name}: options.update is ${show(update)}; write onConflict: ${show(instead)} instead.`,
+    );
+  }
+  if (saveMiddleware !== undefined) {
+    const instead = saveMiddleware === 'skip' ? 'middleware: false' : 'middleware: true';
+    throw new TypeError(
+      `${name}: options.saveMiddleware is ${show(saveMiddleware)}; write ${instead} instead.`,
+    );
+  }
+}
+
+/** Does a call leave out middleware of this phase? */
+export function skipsMiddleware(
+  { middleware }: Pick<UpsertOptions, 'middleware'>,
+  phase: 'pre' | 'post',
+): boolean {
+  return typeof middleware === 'object' ? middleware[phase] === false : middleware === false;
 }
 
 /** Throws a TypeError where the input is none. */
 export function checkInput(input: unknown): asserts input is object {
-  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
-  if (isObject && !isMongooseDocument(input)) return;
-  const given = isObject ? 'a Mongoose document' : show(input);
+  const isInput = isObject(input) && !Array.isArray(input);
+  if (isInput && !isMongooseDocument(input)) return;
+  const given = isInput ? 'a Mongoose document' : show(input);
   throw new TypeError(
     `saveOrUpsert: the input is ${given}; it must be a plain object of the paths to write, such as ` +
       '{ email, name }. To store a document that was loaded, call its save().',
   );
-}
-
-/** `options.update`, told apart. */
-export type UpdateRule =
-  | { kind: 'all' }
-  | { kind: 'list' | 'except'; paths: readonly string[] }
-  | { kind: 'operators'; operators: Operators };
-
-/** Undefined where it is none. An empty list would be `onConflict: 'skip'`, but for `updatedAt`. */
-export function findUpdateRule(update: unknown): UpdateRule | undefined {
-  if (update === undefined) return { kind: 'all' };
-  if (Array.isArray(update)) {
-    return isTextList(update) && update.length > 0
-      ? { kind: 'list', paths: update as string[] }
-      : undefined;
-  }
-  if (!isObject(update)) return undefined;
-  const entries = Object.entries(update);
-  const [[name, value] = ['', undefined]] = entries;
-  if (name === 'except' && entries.length === 1) {
-    return isTextList(value) ? { kind: 'except', paths: value as string[] } : undefined;
-  }
-  const isUpdate = entries.every(([key, fields]) => key.startsWith('$') && isObject(fields));
-  return isUpdate && entries.length > 0 ? { kind: 'operators', operators: update } : undefined;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

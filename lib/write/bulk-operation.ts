@@ -1,6 +1,6 @@
 /** What one operation of a bulk write wrote. Pure. */
 import { isObject } from '../options/is-object';
-import type { Write } from './written-value';
+import type { Write } from './write';
 
 /** What it was, as Mongoose's `bulkWrite()` names it. */
 export type BulkOperation = 'insertOne' | 'updateOne' | 'updateMany' | 'replaceOne';

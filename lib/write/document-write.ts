@@ -7,7 +7,7 @@ import {
   type AnyDocument,
 } from '../mongoose-internals';
 import { isAtOrBelow } from '../schema/path';
-import type { DocumentWrite, Write } from './written-value';
+import type { DocumentWrite, Write } from './write';
 
 /** Of a document that was loaded a save writes the changed paths alone. */
 export function toDocumentWrite(document: AnyDocument): DocumentWrite {

@@ -2,9 +2,9 @@ import { addHidden } from '../../convert/validation-error';
 import type { AnyModel } from '../../mongoose-internals';
 import { show } from '../../options/show';
 import { findTargets } from '../../schema/conflict-target';
-import { startUpsertCall } from '../prepare-upsert';
+import { startUpsertCall } from '../prepare/prepare-upsert';
 import { checkOptionsOfMany, type SaveOrUpsertManyOptions } from '../upsert-options';
-import { findIds } from './find-ids';
+import { addIds } from './add-ids';
 import { sendBatch } from './send-batch';
 import type { Row } from './send-rows';
 
@@ -62,7 +62,7 @@ export async function saveOrUpsertMany(
     for await (const batch of toBatches(inputs, batchSize)) {
       const rows = await sendBatch(call, batch, { ordered });
       addTo(result, rows, toExisting);
-      await findIds(this, options, rows);
+      await addIds(this, options, rows);
       onProgress?.({ done: result.results.length, ...total });
       if (ordered && result.failed > 0) break;
     }

@@ -1,10 +1,11 @@
 /** One batch of saveOrUpsertMany: prepared together, sent as one bulkWrite, races run again. */
 import { toComparable } from '../../bson/comparable';
+import type { UniqueValidationError } from '../../convert/validation-error';
 import { findSession, type AnyModel } from '../../mongoose-internals';
-import { prepareUpsert, type UpsertCall } from '../prepare-upsert';
-import { findMaxRetries, isLostRace, waitBeforeRetry } from '../retry';
-import { castOperators } from '../send-upsert';
-import { toSentUpdate } from '../to-sent-update';
+import { prepareUpsert, type UpsertCall } from '../prepare/prepare-upsert';
+import { findMaxRetries, isLostRace, noteAttempts, waitBeforeRetry } from '../send/retry';
+import { toSentUpdate } from '../send/to-sent-update';
+import { castOperators } from './cast-operators';
 import { sendRows, type Batch, type ReadyRow, type Row } from './send-rows';
 
 /**
@@ -44,7 +45,7 @@ async function prepareRow(
   try {
     const prepared = await prepareUpsert(call, input);
     const { model, write } = prepared;
-    const operators = cast.get(model) ?? castOperators(model, call.update);
+    const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
     return { prepared, update: toSentUpdate(write, await operators), attempts: 0 };
   } catch (error) {
@@ -80,20 +81,24 @@ async function settle(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promi
   let waiting = rows;
   while (waiting.length > 0) {
     await sendRows(batch, waiting, isInOrder);
-    const lost = new Set(waiting.filter((row) => isToRunAgain(batch, row)));
+    const lost: ReadyRow[] = [];
+    for (const row of waiting.filter(({ outcome }) => outcome !== undefined)) {
+      row.attempts += 1;
+      const error = findRaceError(row);
+      if (error === undefined) continue;
+      noteAttempts(error, row.attempts);
+      if (row.attempts <= batch.maxRetries) lost.push(row);
+    }
     for (const row of lost) delete row.outcome;
     if (batch.ordered && waiting.some(({ outcome }) => outcome && 'error' in outcome)) return false;
     waiting = waiting.filter(({ outcome }) => outcome === undefined);
-    const attempts = Math.max(0, ...[...lost].map((row) => row.attempts));
+    const attempts = Math.max(0, ...lost.map((row) => row.attempts));
     if (attempts > 0) await waitBeforeRetry(attempts - 1);
   }
   return true;
 }
 
-function isToRunAgain({ maxRetries }: Batch, row: ReadyRow): boolean {
-  const { outcome, prepared } = row;
-  if (outcome === undefined) return false;
-  row.attempts += 1;
-  if (!('error' in outcome)) return false;
-  return isLostRace(prepared.target, outcome.error, row.attempts) && row.attempts <= maxRetries;
+function findRaceError({ outcome, prepared }: ReadyRow): UniqueValidationError | undefined {
+  const error = outcome && 'error' in outcome ? outcome.error : undefined;
+  return isLostRace(prepared.target, error) ? error : undefined;
 }

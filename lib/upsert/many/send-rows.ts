@@ -1,9 +1,9 @@
 /** Sends rows as one bulkWrite, and reads from its answer what became of each. */
 import type { ClientSession } from 'mongoose';
 import { isInTransaction, type AnyModel } from '../../mongoose-internals';
-import type { PreparedUpsert } from '../prepare-upsert';
-import { convertUpsertError, sendFindAndModify } from '../send-upsert';
-import type { SentUpdate } from '../to-sent-update';
+import type { PreparedUpsert } from '../prepare/prepare-upsert';
+import { convertUpsertError, sendFindAndModify } from '../send/find-and-modify';
+import type { SentUpdate } from '../send/to-sent-update';
 
 /** One input on its way. */
 export interface Row {

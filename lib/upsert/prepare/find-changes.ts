@@ -1,13 +1,13 @@
 /** What a document was given, and what validation and middleware changed of it. */
-import { isObjectId, sameValueFor, type IsSameValue } from '../bson/same-value';
+import { isObjectId, sameValueFor, type IsSameValue } from '../../bson/same-value';
 import {
   findStoredValues,
   listAtomics,
   type AnyDocument,
   type AnyModel,
   type AnySchema,
-} from '../mongoose-internals';
-import { findPathType, isAtOrBelow } from '../schema/path';
+} from '../../mongoose-internals';
+import { findPathType, isAtOrBelow } from '../../schema/path';
 import {
   isPlainObject,
   outermost,

@@ -1,8 +1,9 @@
 /** The filter of one upsert: equality on the conflict target, and what else tells the document. */
-import { resolveKind, type AnyModel } from '../mongoose-internals';
-import { show } from '../options/show';
-import { isSelected } from '../schema/partial-filter';
-import type { UniqueIndex } from '../schema/unique-index';
+import { isOperatorObject } from '../../bson/comparable';
+import { resolveKind, type AnyModel } from '../../mongoose-internals';
+import { show } from '../../options/show';
+import { isSelected } from '../../schema/partial-filter';
+import type { UniqueIndex } from '../../schema/unique-index';
 import { isBelowAny } from './find-changes';
 import { valueAt, type Fields } from './to-operators';
 
@@ -28,7 +29,7 @@ export function toUpsertFilter(
   target: UniqueIndex,
   document: Fields,
   written: string[],
-  onConflict: string | undefined,
+  isReplacement: boolean,
 ): UpsertFilter {
   const key = toKey(model, target, document, written);
   const { partialFilterExpression: condition, collation } = target;
@@ -36,7 +37,7 @@ export function toUpsertFilter(
   if (condition !== undefined && !isSelected(condition, known, collation !== undefined)) {
     return { key, filter: NOTHING };
   }
-  const kind = toKindFilter(model, onConflict);
+  const kind = toKindFilter(model, isReplacement);
   return { key, filter: { ...key, ...kind, ...(condition && { $and: [condition] }) } };
 }
 
@@ -61,16 +62,11 @@ function toKey(model: AnyModel, target: UniqueIndex, document: Fields, written: 
   return Object.fromEntries(entries);
 }
 
-function isOperatorObject(value: unknown): boolean {
-  const isObject = typeof value === 'object' && value !== null && !('_bsontype' in value);
-  return isObject && Object.keys(value).some((name) => name.startsWith('$'));
-}
-
 /** A document of the base may be updated as one of any kind, but replacing it would change its kind. */
-function toKindFilter(model: AnyModel, onConflict: string | undefined): Fields {
+function toKindFilter(model: AnyModel, isReplacement: boolean): Fields {
   const kind = resolveKind(model);
   if (kind === undefined) return {};
   const { key, value } = kind;
   if (value !== undefined) return { [key]: { $eq: value } };
-  return onConflict === 'replace' ? { [key]: { $exists: false } } : {};
+  return isReplacement ? { [key]: { $exists: false } } : {};
 }

@@ -4,15 +4,20 @@ import {
   type AnyDocument,
   type AnyModel,
   type AnySchema,
-} from '../mongoose-internals';
-import { resolveOptions } from '../options/plugin-options';
-import { show } from '../options/show';
-import { findGivenTarget, findNamedTarget } from '../schema/conflict-target';
-import { keptPathsOf, pathsBelow, timestampPaths, type TimestampPaths } from '../schema/kept-paths';
-import { findPathType, isAtOrBelow } from '../schema/path';
-import type { UniqueIndex } from '../schema/unique-index';
-import { listGivenPaths } from '../write/given-paths';
-import { checkTargetStays, checkUpdateOption } from './check-update';
+} from '../../mongoose-internals';
+import { resolveOptions } from '../../options/plugin-options';
+import { show } from '../../options/show';
+import { findGivenTarget, findNamedTarget } from '../../schema/conflict-target';
+import { timestampPaths, type TimestampPaths } from '../../schema/kept-paths';
+import type { UniqueIndex } from '../../schema/unique-index';
+import { listGivenPaths } from '../../write/given-paths';
+import {
+  checkConflictRule,
+  checkTargetStays,
+  findConflictRule,
+  type ConflictRule,
+} from '../on-conflict';
+import { checkInput, skipsMiddleware, type UpsertOptions } from '../upsert-options';
 import {
   findChanges,
   isBelowAny,
@@ -23,16 +28,15 @@ import {
 } from './find-changes';
 import { hasMiddleware, runSaveMiddleware, watchIsNew } from './run-middleware';
 import { toUpsertFilter, type UpsertFilter } from './to-filter';
-import { toOperators, valueAt, type Fields } from './to-operators';
-import type { UpsertWrite } from './to-sent-update';
-import { checkInput, findUpdateRule, type UpdateRule, type UpsertOptions } from './upsert-options';
+import { valueAt, type Fields } from './to-operators';
+import { toWrite, type UpsertWrite } from './to-write';
 
 /** What is the same for every input of one call. */
 export interface UpsertCall {
   model: AnyModel;
   options: UpsertOptions;
   named: UniqueIndex | undefined;
-  update: UpdateRule;
+  rule: ConflictRule;
 }
 
 export interface PreparedUpsert extends UpsertFilter {
@@ -49,9 +53,9 @@ export function startUpsertCall(model: AnyModel, options: UpsertOptions): Upsert
   const conflictTarget = options.conflictTarget ?? resolveOptions(model.schema).conflictTarget;
   const named = conflictTarget === undefined ? undefined : findNamedTarget(model, conflictTarget);
   // The options were checked by it.
-  const update = findUpdateRule(options.update) as UpdateRule;
-  checkUpdateOption(model, update);
-  return { model, options, named, update };
+  const rule = findConflictRule(options.onConflict) as ConflictRule;
+  checkConflictRule(model, rule);
+  return { model, options, named, rule };
 }
 
 interface Outcome extends Changes {
@@ -61,20 +65,25 @@ interface Outcome extends Changes {
 /** Casts, validates and runs middleware as a save would; nothing is sent. */
 export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<PreparedUpsert> {
   checkInput(input);
-  const { options, named, update } = call;
+  const { options, named, rule } = call;
   const inserted = new call.model(input) as unknown as AnyDocument;
   const model = inserted.constructor;
   refuseDottedPaths(model.schema, input);
   const given = listGivenPaths(inserted);
-  const timestamps = startTimestamps(model.schema, inserted, given);
+  const { session, timestamps: setsTimestamps = true } = options;
+  const timestamps = startTimestamps(model.schema, inserted, given, setsTimestamps);
+  const isSaveMiddlewareRun = !skipsMiddleware(options, 'pre');
+  const saveOptions = {
+    ...(session && { session }),
+    ...(!setsTimestamps && { timestamps: false }),
+  };
   const mayChange = hasMiddleware(model.schema as never);
   const run = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
-    const { session } = options;
     if (session !== undefined) document.$session(session);
     const lack = await validate(document, options.validateModifiedOnly ?? false);
     if (before === undefined) return { ...toChanges(document, given), lack };
-    if (options.saveMiddleware !== 'skip') {
-      await runSaveMiddleware(document, { ...(session && { session }) });
+    if (isSaveMiddlewareRun) {
+      await runSaveMiddleware(document, saveOptions);
     }
     return { ...findChanges(model, document, before, given), lack };
   };
@@ -92,17 +101,17 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   const target =
     named ??
     findGivenTarget(model, (path) => isBelowAny(given, path) && valueAt(document, path) != null);
-  if (update.kind === 'operators') checkTargetStays(target, update.operators);
+  if (rule.kind === 'operators') checkTargetStays(target, rule.operators);
   const written = [...given, ...onInsert.paths];
-  const found = toUpsertFilter(model, target, document, written, options.onConflict);
+  const found = toUpsertFilter(model, target, document, written, rule.kind === 'replace');
   // What it did for a new document must not be written to one that exists, so it runs for both.
-  const isWritten = options.onConflict !== 'skip' && update.kind !== 'operators';
+  const isWritten = rule.kind !== 'skip' && rule.kind !== 'operators';
   let onUpdate = onInsert;
   if (readIsNew && isWritten) {
     const existing = asExisting(model, pristine ?? takeSnapshot(model, inserted), given);
     onUpdate = await run(existing, mayChange ? takeSnapshot(model, existing) : undefined);
   }
-  const write = toWrite(model.schema, call, document, onInsert, onUpdate, timestamps, found);
+  const write = toWrite(model.schema, rule, document, onInsert, onUpdate, timestamps, found);
   return { model, target, ...found, write, lack: onInsert.lack };
 }
 
@@ -122,62 +131,6 @@ async function validate(
     if (modifiedOnly && errors && Object.entries(errors).every(isLack)) return { error };
     throw error;
   }
-}
-
-function toWrite(
-  schema: AnySchema,
-  { options: { onConflict }, update }: UpsertCall,
-  inserted: Fields,
-  onInsert: Changes,
-  onUpdate: Changes,
-  { updatedAt }: TimestampPaths,
-  { key, filter }: UpsertFilter,
-): UpsertWrite {
-  if (onConflict === 'skip') return { kind: 'skip', inserted, given: onInsert.paths };
-  if (onConflict === 'replace') {
-    const existing = onUpdate === onInsert ? inserted : onUpdate.document;
-    // The server begins with what the filter demands, which is the `_id` too where that is the target.
-    const isInsert =
-      '_id' in key
-        ? { $lte: [{ $size: { $objectToArray: '$$ROOT' } }, Object.keys(filter).length] }
-        : { $eq: [{ $type: '$_id' }, 'missing'] };
-    const kept = [...keptPathsOf(schema)];
-    const isNested = (path: string) => findPathType(schema, path) === undefined;
-    return { kind: 'replace', inserted, existing, given: onInsert.paths, kept, isNested, isInsert };
-  }
-  const touched = updatedAt === undefined ? [] : [updatedAt];
-  const isOperators = update.kind === 'operators';
-  const paths = isOperators ? touched : [...new Set([...onUpdate.paths, ...touched])];
-  const always = toOperators({
-    document: onUpdate.document,
-    paths,
-    additions: onUpdate.additions,
-    isKept: toIsKept(schema, update, touched),
-    pathsBelow: (path) => pathsBelow(schema, path),
-  });
-  return { kind: 'update', inserted, given: isOperators ? [] : onInsert.paths, always };
-}
-
-/** A path above a listed one is not kept as a whole: it is written path by path. */
-function toIsKept(
-  schema: AnySchema,
-  update: UpdateRule,
-  touched: string[],
-): (path: string, isWhole: boolean) => boolean {
-  const kept = keptPathsOf(schema);
-  const isAboveAny = (paths: readonly string[], path: string) =>
-    paths.some((one) => isAtOrBelow(one, path));
-  if (update.kind === 'list') {
-    const listed = [...update.paths, ...touched];
-    return (path, isWhole) =>
-      kept.has(path) || !(isBelowAny(listed, path) || (!isWhole && isAboveAny(listed, path)));
-  }
-  if (update.kind === 'except') {
-    const { paths } = update;
-    return (path, isWhole) =>
-      kept.has(path) || isBelowAny(paths, path) || (isWhole && isAboveAny(paths, path));
-  }
-  return (path) => kept.has(path);
 }
 
 function withVersionKey(schema: AnySchema, document: Fields): Fields {
@@ -204,15 +157,25 @@ function asExisting(model: AnyModel, pristine: Snapshot, given: string[]): AnyDo
   return existing;
 }
 
-/** Both as save() sets them: `createdAt` unless it is given, `updatedAt` always. */
+/**
+ * Both as save() sets them: `createdAt` unless it is given, `updatedAt` always. Without them the
+ * timestamps of subdocuments are set all the same, as by `save({ timestamps: false })`.
+ */
 function startTimestamps(
   schema: AnySchema,
   document: AnyDocument,
   given: string[],
+  isWanted: boolean,
 ): TimestampPaths {
   const paths = timestampPaths(schema);
   const { updatedAt } = paths;
-  if (updatedAt !== undefined && given.includes(updatedAt)) document.set(updatedAt, undefined);
+  if (isWanted && updatedAt !== undefined && given.includes(updatedAt)) {
+    document.set(updatedAt, undefined);
+  }
   setTimestamps(document, Boolean(schema.options.timestamps));
-  return paths;
+  if (isWanted) return paths;
+  for (const path of Object.values(paths) as string[]) {
+    if (!given.includes(path)) document.set(path, undefined);
+  }
+  return {};
 }

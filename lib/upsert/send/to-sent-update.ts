@@ -1,6 +1,6 @@
 /** What one upsert sends: an update of operators, or a pipeline that replaces the document. Pure. */
-import { show } from '../options/show';
-import { isAtOrBelow } from '../schema/path';
+import { show } from '../../options/show';
+import { isAtOrBelow } from '../../schema/path';
 import {
   isPlainObject,
   pathsOf,
@@ -9,30 +9,8 @@ import {
   withRestOnInsert,
   type Fields,
   type Operators,
-} from './to-operators';
-
-export type UpsertWrite = {
-  /** The whole document, as an insert writes it. */
-  inserted: Fields;
-  /** The paths at which the query's middleware changes nothing. */
-  given: string[];
-} & (
-  | { kind: 'update'; always: Operators }
-  | { kind: 'skip' }
-  | {
-      kind: 'replace';
-      /** The document where one is there; the same as `inserted`, but for what asks `isNew`. */
-      existing: Fields;
-      /** The paths at which the stored document stays as it is. */
-      kept: string[];
-      /** Is it a nested object? A subdocument that the document does not have goes as a whole. */
-      isNested: IsNested;
-      /** An expression that is true where no document is there. */
-      isInsert: object;
-    }
-);
-
-type IsNested = (path: string) => boolean;
+} from '../prepare/to-operators';
+import type { IsNested, UpsertWrite } from '../prepare/to-write';
 
 /** An update as the driver takes it. */
 export type SentUpdate = Operators | object[];

@@ -1,5 +1,5 @@
 /** Splits a document into what an upsert writes always and what it writes only on insert. Pure. */
-import { isAtOrBelow, prefixesOf } from '../schema/path';
+import { isAtOrBelow, prefixesOf } from '../../schema/path';
 
 export type Fields = Record<string, unknown>;
 

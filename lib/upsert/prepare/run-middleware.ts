@@ -7,7 +7,7 @@ import {
   type AnyDocument,
   type AnySchema,
   type Hook,
-} from '../mongoose-internals';
+} from '../../mongoose-internals';
 
 /** Mongoose's own, which the caller does in its own way; by name, as 8 does not mark all of them. */
 const BUILT_IN = new Set(['validateBeforeSave', 'timestampsPreSave', 'trackTransactionPreSave']);

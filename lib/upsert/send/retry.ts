@@ -3,11 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   addHidden,
   isUniqueValidationError,
+  type UniqueValidationError,
   type UniqueValidatorError,
-} from '../convert/validation-error';
-import { findSession, isInTransaction, type AnyModel } from '../mongoose-internals';
-import type { UniqueIndex } from '../schema/unique-index';
-import type { UpsertOptions } from './upsert-options';
+} from '../../convert/validation-error';
+import { findSession, isInTransaction, type AnyModel } from '../../mongoose-internals';
+import type { UniqueIndex } from '../../schema/unique-index';
+import type { UpsertOptions } from '../upsert-options';
 
 const MAX_RETRIES = 5;
 /** The first wait at the most, in milliseconds; it doubles with each try, up to the longest. */
@@ -19,18 +20,21 @@ export function findMaxRetries(model: AnyModel, { maxRetries, session }: UpsertO
   return isInTransaction(findSession(model, session)) ? 0 : (maxRetries ?? MAX_RETRIES);
 }
 
+/** Says on the error of a lost race how often the write was tried. */
+export function noteAttempts(error: UniqueValidationError, attempts: number): void {
+  addHidden(error, { attempts });
+}
+
 /** Full jitter: callers that met once do not meet again. */
 export function waitBeforeRetry(retry: number): Promise<void> {
   return sleep(Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** retry));
 }
 
-/** Did another write take the key of the target itself? Then `error.attempts` says how often it was tried. */
-export function isLostRace(target: UniqueIndex, error: unknown, attempts: number): boolean {
+/** Did another write take the key of the target itself? */
+export function isLostRace(target: UniqueIndex, error: unknown): error is UniqueValidationError {
   if (!isUniqueValidationError(error)) return false;
   // Middleware may have changed what the error holds.
   const [first] = Object.values(error.errors) as Partial<UniqueValidatorError>[];
   const violated = first?.properties?.keyPattern ?? {};
-  if (Object.keys(violated).join() !== Object.keys(target.keyPattern).join()) return false;
-  addHidden(error, { attempts });
-  return true;
+  return Object.keys(violated).join() === Object.keys(target.keyPattern).join();
 }

@@ -1,12 +1,12 @@
 /** The `_id`s of documents that a bulkWrite updated, which its answer does not tell. */
 import { toComparable } from '../../bson/comparable';
 import { findSession, type AnyModel } from '../../mongoose-internals';
-import { valueAt } from '../to-operators';
+import { valueAt } from '../prepare/to-operators';
 import type { UpsertOptions } from '../upsert-options';
 import type { ReadyRow, Row } from './send-rows';
 
 /** One query for each conflict target; none where all rows were created. */
-export async function findIds(model: AnyModel, options: UpsertOptions, rows: Row[]): Promise<void> {
+export async function addIds(model: AnyModel, options: UpsertOptions, rows: Row[]): Promise<void> {
   const session = findSession(model, options.session);
   const byTarget = new Map<string, ReadyRow[]>();
   for (const row of rows.filter(isWithoutId)) {

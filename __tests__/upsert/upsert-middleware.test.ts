@@ -1,0 +1,106 @@
+/** The options `middleware` and `timestamps`, which are Mongoose's own. */
+import { Schema } from 'mongoose';
+import type { SaveOrUpsertOptions } from 'mongoose-unique-guard';
+import { modelFactory } from '../support/compile';
+import { useDatabase } from '../support/database';
+import type { AnyModel } from '../support/writes';
+
+const mongoose = useDatabase();
+const compile = modelFactory(mongoose);
+
+type Call = (model: AnyModel, input: object, options: SaveOrUpsertOptions) => Promise<unknown>;
+
+const CALLS: Record<string, Call> = {
+  saveOrUpsert: (model, input, options) => model.saveOrUpsert(input, options),
+  saveOrUpsertMany: (model, input, options) => model.saveOrUpsertMany([input], options),
+};
+
+describe('middleware', () => {
+  /** Of `saveOrUpsertMany` no query runs, and so no query middleware. */
+  const TABLE: [option: SaveOrUpsertOptions['middleware'], one: string[], many: string[]][] = [
+    [undefined, ['validate', 'save', 'query', 'queried'], ['validate', 'save']],
+    [true, ['validate', 'save', 'query', 'queried'], ['validate', 'save']],
+    [{}, ['validate', 'save', 'query', 'queried'], ['validate', 'save']],
+    [{ pre: true, post: false }, ['validate', 'save', 'query'], ['validate', 'save']],
+    [{ pre: false }, ['validate', 'queried'], ['validate']],
+    [{ pre: false, post: false }, ['validate'], ['validate']],
+    [false, ['validate'], ['validate']],
+  ];
+
+  it.each(TABLE)('%j runs %j, and of saveOrUpsertMany %j', async (middleware, one, many) => {
+    const ran: string[] = [];
+    const schema = new Schema({ email: { type: String, unique: true } }, { timestamps: true });
+    schema.pre('validate', () => void ran.push('validate'));
+    schema.pre('save', () => void ran.push('save'));
+    schema.pre('findOneAndUpdate', () => void ran.push('query'));
+    schema.post('findOneAndUpdate', () => void ran.push('queried'));
+    const User = await compile(schema);
+    const options = middleware === undefined ? {} : { middleware };
+    await User.saveOrUpsert({ email: 'a' }, options);
+    expect(ran).toEqual(one);
+    ran.length = 0;
+    await User.saveOrUpsertMany([{ email: 'b' }], options);
+    expect(ran).toEqual(many);
+    expect(await User.countDocuments()).toBe(2);
+  });
+});
+
+describe.each(Object.entries(CALLS))('timestamps, by %s', (_, call) => {
+  const timed = () => {
+    const address = new Schema({ city: String }, { timestamps: true });
+    return new Schema(
+      { email: { type: String, unique: true }, name: String, address, list: [address] },
+      { timestamps: true },
+    );
+  };
+  const input = { email: 'a', name: 'A', address: { city: 'X' }, list: [{ city: 'Y' }] };
+
+  it('false writes none, as save() with the same option', async () => {
+    const User = await compile(timed());
+    await call(User, input, { timestamps: false });
+    const written = (await User.collection.findOne()) as unknown as Record<string, object>;
+    await User.deleteMany();
+    await new User(input).save({ timestamps: false });
+    const saved = (await User.collection.findOne()) as unknown as Record<string, object>;
+    expect(Object.keys(written).sort()).toEqual(Object.keys(saved).sort());
+    expect(Object.keys(written['address'] as object).sort()).toEqual(
+      Object.keys(saved['address'] as object).sort(),
+    );
+    expect(written).not.toHaveProperty('createdAt');
+    expect(written).not.toHaveProperty('updatedAt');
+  });
+
+  it.each<SaveOrUpsertOptions>([
+    {},
+    { onConflict: 'replace' },
+    { onConflict: { only: ['name'] } },
+    { onConflict: { except: ['name'] } },
+    { onConflict: { $set: { name: 'B' } } },
+  ])('false leaves updatedAt of an existing document alone: %j', async (options) => {
+    const User = await compile(timed());
+    const old = new Date('2020-01-01');
+    await User.collection.insertOne({ email: 'a', name: 'O', createdAt: old, updatedAt: old });
+    await call(User, { email: 'a', name: 'A' }, { ...options, timestamps: false });
+    const { updatedAt, createdAt } = (await User.collection.findOne()) as unknown as Record<
+      string,
+      unknown
+    >;
+    // A replacement holds what the input holds: no updatedAt of its own.
+    expect(updatedAt).toEqual(options.onConflict === 'replace' ? undefined : old);
+    expect(createdAt).toEqual(old);
+    await call(User, { email: 'a', name: 'A' }, options);
+    const touched = (await User.findOne().lean()) as unknown as { updatedAt: Date };
+    expect(touched.updatedAt.getTime()).toBeGreaterThan(old.getTime());
+  });
+
+  it('false writes the times that the input gives', async () => {
+    const User = await compile(timed());
+    const [created, updated] = [new Date('2001-01-01'), new Date('2002-02-02')];
+    const given = { email: 'a', createdAt: created, updatedAt: updated };
+    await call(User, given, { timestamps: false });
+    expect(await User.collection.findOne()).toMatchObject({
+      createdAt: created,
+      updatedAt: updated,
+    });
+  });
+});

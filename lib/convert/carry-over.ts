@@ -1,0 +1,42 @@
+/** What earlier middleware put on the driver's error, such as the `status` that Express answers with. */
+
+/** What the driver and Mongoose put there. */
+const THEIRS = new Set([
+  '$clusterTime',
+  'code',
+  'codeName',
+  'collation',
+  'err',
+  'errInfo',
+  'errmsg',
+  'errorLabelSet',
+  'errorLabels',
+  'errorResponse',
+  'foundValue',
+  'hexEncoded',
+  'index',
+  'insertedDocs',
+  'keyPattern',
+  'keyValue',
+  'mongoose',
+  'ok',
+  'operationTime',
+  'opTime',
+  'result',
+  'results',
+  'writeConcernError',
+  'writeErrors',
+]);
+
+/** Adds to `target` what stands on `from` beside that; nothing that `target` has is replaced. */
+export function carryOver(from: object, target: object): void {
+  const { errorResponse } = from as { errorResponse?: unknown };
+  // The driver copies whatever the server answers.
+  const answered = Object.keys(Object(errorResponse) as object);
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(from))) {
+    const isTheirs = THEIRS.has(name) || answered.includes(name);
+    if (descriptor.enumerable && !isTheirs && !(name in target)) {
+      Object.defineProperty(target, name, descriptor);
+    }
+  }
+}

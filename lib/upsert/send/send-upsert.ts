@@ -1,0 +1,73 @@
+/** Sends one prepared upsert as a Mongoose query: its middleware, session, lean and hydration hold. */
+import type { Query } from 'mongoose';
+import { replaceFindOneAndUpdate, skipQueryMiddleware } from '../../mongoose-internals';
+import type { ConflictRule } from '../on-conflict';
+import type { PreparedUpsert } from '../prepare/prepare-upsert';
+import { skipsMiddleware, type SaveOrUpsertOptions } from '../upsert-options';
+import { sendFindAndModify } from './find-and-modify';
+import { toSentUpdate } from './to-sent-update';
+
+/** The hint of the placeholder: were it sent as it is, no index has this name and the server refuses it. */
+const NEVER_SENT = 'the placeholder of saveOrUpsert, which is never sent';
+
+/**
+ * One round trip. Rejects with the ValidationError of the index that refused the write.
+ *
+ * The query's middleware sees the filter and may add to it and to the update. The prepared update
+ * itself is put in when the query is sent: to cast it a second time would run setters twice. The
+ * caller's own update of operators is cast and validated by the query.
+ */
+export async function sendUpsert(
+  prepared: PreparedUpsert,
+  rule: ConflictRule,
+  options: SaveOrUpsertOptions,
+): Promise<{ doc: unknown; created: boolean }> {
+  const { model, key, target } = prepared;
+  const { session, lean } = options;
+  // An app may have told Mongoose to distrust operators in filters (sanitizeFilter).
+  const trusted: Record<string, unknown> = {};
+  for (const [path, equality] of Object.entries(key)) {
+    trusted[path] = model.base.trusted({ ...(equality as object) });
+  }
+  const operators = rule.kind === 'operators' ? rule.operators : undefined;
+  const query = model.findOneAndUpdate(trusted, operators ?? { $set: {} }, {
+    upsert: true,
+    returnDocument: 'after',
+    setDefaultsOnInsert: false,
+    timestamps: false,
+    runValidators: operators !== undefined,
+    hint: NEVER_SENT,
+    ...(target.collation && { collation: target.collation }),
+    ...(session !== undefined && { session }),
+  } as object) as Query<unknown, unknown>;
+  if (lean) query.lean(lean);
+  skipQueryMiddleware(query, (phase) => skipsMiddleware(options, phase));
+
+  let created: boolean | undefined;
+  replaceFindOneAndUpdate(query, (collection) => async (conditions, byQuery, byMongoose) => {
+    const { hint, ...others } = byMongoose as { hint?: unknown };
+    const outcome = await sendFindAndModify(
+      collection,
+      prepared,
+      mergeFilters(conditions, prepared.filter),
+      toSentUpdate(prepared.write, byQuery),
+      { ...others, ...(hint !== NEVER_SENT && { hint }) },
+    );
+    created = outcome.created;
+    return outcome.value;
+  });
+
+  const doc = await query.exec();
+  if (created === undefined) {
+    throw new Error(
+      "saveOrUpsert: pre('findOneAndUpdate') middleware kept the write from being sent.",
+    );
+  }
+  return { doc, created };
+}
+
+/** Middleware may add to the filter; what tells the document stays. */
+function mergeFilters(byMiddleware: { $and?: object[] }, ours: { $and?: object[] }): object {
+  const and = [...(byMiddleware.$and ?? []), ...(ours.$and ?? [])];
+  return { ...byMiddleware, ...ours, ...(and.length > 0 && { $and: and }) };
+}

@@ -1,0 +1,90 @@
+/** What one write sent to the server, and which paths it touches. Pure. */
+import { isOperatorObject } from '../bson/comparable';
+import { isPlace } from '../schema/fragment';
+
+/** What one write sent to the server. */
+export interface Write {
+  /** A whole document (insert, replacement) or what is known of one (save of a loaded document). */
+  document?: object;
+  /** A value of the document that can be read without making the whole of it. */
+  peek?: (path: string) => string | number | boolean | undefined;
+  /** True where the document is complete, so that a path that it does not have is null in the index. */
+  isComplete?: boolean;
+  /** An update with operators; a pipeline (array) says nothing. */
+  update?: object;
+  filter?: object;
+  /** May this write have made a document? A save of a loaded one and an update without upsert do not. */
+  mayInsert?: boolean;
+  /** Of a document that was loaded: its `_id`, the paths that its save writes, and what was read. */
+  loaded?: {
+    _id: unknown;
+    changed: readonly string[];
+    isRead: (path: string) => boolean;
+  };
+  /** The collation of the query, under which its filter holds. */
+  collation?: object;
+}
+
+/** A save or a replacement. */
+export interface DocumentWrite extends Write {
+  document: object;
+}
+
+/** An update by a query. */
+export interface UpdateWrite extends Write {
+  document?: never;
+  update: object;
+  filter: object;
+}
+
+/** Does this update change `indexPath` when it meets a document that exists? */
+export function isPathUpdated({ update }: Write, indexPath: string): boolean {
+  return isTouched(update, indexPath, (operator) => operator !== '$setOnInsert');
+}
+
+/** Does any of the update's operators write at the path, above or below it? */
+export function isTouched(
+  update: object | undefined,
+  indexPath: string,
+  isCounted: (operator: string) => boolean = () => true,
+): boolean {
+  // A pipeline computes its values on the server.
+  if (Array.isArray(update)) return true;
+  const segments = indexPath.split('.');
+  return Object.entries(update ?? {}).some(
+    ([operator, operand]) =>
+      isCounted(operator) &&
+      pathsOf(operator, operand).some((path) => isOnTheWay(path.split('.'), segments)),
+  );
+}
+
+function pathsOf(operator: string, operand: unknown): string[] {
+  if (typeof operand !== 'object' || operand === null) return [];
+  // $rename writes under its operand's value, too.
+  const targets = operator === '$rename' ? Object.values(operand).map(String) : [];
+  return [...Object.keys(operand), ...targets];
+}
+
+/** `contacts.$.email` and `contacts.0.email` are `contacts.email`. */
+function isOnTheWay(path: string[], indexSegments: string[]): boolean {
+  let matched = 0;
+  for (const segment of path) {
+    if (matched === indexSegments.length) return true;
+    if (segment === indexSegments[matched]) matched += 1;
+    else if (!segment.startsWith('$') && !isPlace(segment)) return false;
+  }
+  return true;
+}
+
+/** `{ path: value }`, `{ path: { $eq: value } }`, also inside `$and`. */
+export function findEqualities(filter: unknown, indexPath: string): { value: unknown }[] {
+  if (typeof filter !== 'object' || filter === null) return [];
+  return Object.entries(filter).flatMap(([key, condition]: [string, unknown]) => {
+    if (key === '$and' && Array.isArray(condition)) {
+      return condition.flatMap((part) => findEqualities(part, indexPath));
+    }
+    if (key !== indexPath || condition instanceof RegExp) return [];
+    const operators = isOperatorObject(condition) ? condition : { $eq: condition };
+    return '$eq' in operators ? [{ value: operators['$eq'] }] : [];
+  });
+}

@@ -1,0 +1,116 @@
+/** Finds, in what a write sent, the keys that it put into an index. Pure. */
+import { Fragment, UNKNOWN } from '../schema/fragment';
+import { findPlacedKeys, type KeyPart } from '../schema/index-keys';
+import { isAtOrBelow, withoutPlaces } from '../schema/path';
+import { findEqualities, isPathUpdated, isTouched, type Write } from './write';
+
+type KeyPattern = Record<string, unknown>;
+
+/**
+ * The keys of what was written, one for each element where an array lies on a path, and for each
+ * thing that may have happened where that is not known: one of them is the key in the index, and no
+ * value of it is a guess. `isPlain` says of which paths an equality of the filter gives the value.
+ */
+export function findWrittenKeys(
+  write: Write,
+  keyPattern: KeyPattern,
+  isPlain: (path: string) => boolean = () => true,
+): KeyPart[][] {
+  const paths = Object.keys(keyPattern);
+  const peeked = paths.map((path) => ({ path, value: write.peek?.(path), isFound: true }));
+  if (peeked.every(({ value }) => value !== undefined)) return [peeked];
+  const keys =
+    write.document === undefined
+      ? findUpdatedKeys(write, keyPattern, isPlain)
+      : findPlacedKeys(keyPattern, write.document).map((parts) =>
+          parts.map((part, at) => (part.isFound ? part : toMissing(write, paths[at] ?? '', part))),
+        );
+  return keys.map((parts) =>
+    parts.map((part) => (part.value === undefined ? { ...part, value: [] } : part)),
+  );
+}
+
+/** What the index holds for a path that the document does not have. */
+function toMissing(write: Write, path: string, part: KeyPart): KeyPart {
+  const { filter, isComplete, loaded } = write;
+  // A replacement that upserts takes the _id of its filter, and nothing else.
+  const [ofFilter] = path === '_id' ? findEqualities(filter, path) : [];
+  if (ofFilter !== undefined) return { path, ...ofFilter, isFound: true };
+  const isChanged = loaded?.changed.some((one) => isAtOrBelow(path, withoutPlaces(one)));
+  const isKnown = isComplete === true || isChanged === true || loaded?.isRead(path) === true;
+  return isKnown ? part : { ...part, value: UNKNOWN };
+}
+
+function findUpdatedKeys(
+  write: Write,
+  keyPattern: KeyPattern,
+  isPlain: (path: string) => boolean,
+): KeyPart[][] {
+  const { update = {}, mayInsert } = write;
+  const paths = Object.keys(keyPattern);
+  // If the update changes any indexed path of a document that exists, nobody knows whether the
+  // upsert inserted; if it changes none, only an insert can have clashed.
+  const isEither = paths.some((path) => isPathUpdated(write, path)) && '$setOnInsert' in update;
+  const ways = mayInsert === false ? [false] : isEither ? [true, false] : [true];
+  return ways
+    .flatMap((isInsert) => findPlacedKeys(keyPattern, toFragment(update, isInsert)))
+    .flatMap((parts) => addEqualities(write, paths, parts, isPlain));
+}
+
+/** A path that the update leaves alone keeps what the filter asks for. */
+function addEqualities(
+  write: Write,
+  paths: string[],
+  parts: KeyPart[],
+  isPlain: (path: string) => boolean,
+): KeyPart[][] {
+  let keys: KeyPart[][] = [[]];
+  for (const [at, part] of parts.entries()) {
+    const path = paths[at] ?? '';
+    const equalities =
+      part.value === UNKNOWN && !isTouched(write.update, path)
+        ? findEqualities(write.filter, path)
+        : [];
+    const told = equalities.map((one): KeyPart => ({ path: part.path, ...one, isFound: true }));
+    // Of an array it may be another element than the one that clashed.
+    const isCertain = told.length === 1 && isPlain(path);
+    const alternatives = isCertain ? told : [...told, part];
+    keys = keys.flatMap((key) => alternatives.map((one) => [...key, one]));
+  }
+  return keys;
+}
+
+/** The document as the update says it; an upsert that found one has not written `$setOnInsert`. */
+function toFragment(update: object, isInsert: boolean): Fragment {
+  const fragment = new Fragment();
+  // A pipeline computes its values on the server.
+  for (const [operator, operand] of Array.isArray(update) ? [] : Object.entries(update)) {
+    // Before Mongoose has cast an update, it may have paths beside its operators.
+    const isOperator = operator.startsWith('$') && typeof operand === 'object' && operand !== null;
+    if (!isOperator || (operator === '$setOnInsert' && !isInsert)) continue;
+    for (const [path, value] of Object.entries(operand as object) as [string, unknown][]) {
+      write(fragment, operator, path.split('.'), value);
+    }
+  }
+  return fragment;
+}
+
+function write(fragment: Fragment, operator: string, path: string[], value: unknown): void {
+  if (operator === '$set' || operator === '$setOnInsert') fragment.set(path, value);
+  else if (operator === '$push' || operator === '$addToSet') {
+    // The elements' places depend on the document.
+    for (const [at, element] of newElements(value).entries()) {
+      fragment.set([...path, `$${String(at)}`], element);
+    }
+  } else if (operator === '$unset') fragment.set(path, undefined);
+  else {
+    fragment.set(path, UNKNOWN);
+    if (operator === '$rename') fragment.set(String(value).split('.'), UNKNOWN);
+  }
+}
+
+function newElements(value: unknown): unknown[] {
+  const isMany = typeof value === 'object' && value !== null && '$each' in value;
+  if (!isMany) return [value];
+  return Array.isArray(value.$each) ? (value.$each as unknown[]) : [];
+}
