@@ -82,6 +82,18 @@ export function isOfGlobalPlugin(model: AnyModel, options: object): boolean {
   );
 }
 
+/**
+ * The models that were compiled from this very schema, on any connection of its Mongoose. Relies on
+ * `schema.base`; without it there are none.
+ */
+export function listCompiledModels(schema: AnySchema): AnyModel[] {
+  const { base } = membersOf(schema);
+  const { connections } = (isObject(base) ? base : {}) as Partial<Mongoose>;
+  return (connections ?? [])
+    .flatMap(({ models }) => Object.values(models) as AnyModel[])
+    .filter((model) => model.schema === schema);
+}
+
 /** What Mongoose keeps on the schemas of discriminators. */
 export interface Kind {
   /** The discriminator key, such as `__t`. */
