@@ -90,7 +90,7 @@ export function listCompiledModels(schema: AnySchema): AnyModel[] {
   const { base } = membersOf(schema);
   const { connections } = (isObject(base) ? base : {}) as Partial<Mongoose>;
   return (connections ?? [])
-    .flatMap(({ models }) => Object.values(models) as AnyModel[])
+    .flatMap(({ models }) => Object.values(models) as unknown as AnyModel[])
     .filter((model) => model.schema === schema);
 }
 
