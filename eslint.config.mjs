@@ -30,6 +30,7 @@ const INTERNALS = [
   'transactionAsyncLocalStorage',
   'otherDbs',
   '$init',
+  '$__schemaType',
 ];
 
 const names = () => INTERNALS.map((name) => name.replaceAll('$', '\\$')).join('|');

@@ -21,6 +21,7 @@ function importsOf(file: string): { from: string; isType: boolean }[] {
 const ZONES = [
   'index.ts',
   'unique-guard.ts',
+  'warn-compiled.ts',
   'augment.ts',
   'hooks.ts',
   'upsert',

@@ -29,6 +29,7 @@ const HOOKS = {
   findOneAndUpdate: convertUpdateError,
   replaceOne: convertReplaceError,
   findOneAndReplace: convertReplaceError,
+  aggregate: convertAggregateError,
 };
 
 /** Mongoose calls error handlers for errors only: a write that succeeds does nothing here. */
@@ -94,6 +95,16 @@ function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, n
     ...filterOf(this),
   });
   convertOne(error, this.model, write, () => callOf(this), next);
+}
+
+/** `$merge` writes what only the server has seen. */
+function convertAggregateError(
+  this: { model(): AnyModel },
+  error: unknown,
+  _result: unknown,
+  next: Next,
+): void {
+  next(convertError(error, this.model(), { kind: 'single', write: () => ({}) }));
 }
 
 function toUpdateWrite(query: AnyQuery): UpdateWrite {

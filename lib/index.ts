@@ -4,7 +4,7 @@ export { isDuplicateKeyError } from './convert/find-duplicates';
 export { isUniqueValidationError } from './convert/validation-error';
 export { toValidationError } from './convert/convert-error';
 export { toProblemDetails } from './answer/to-problem-details';
-export { explainIndexBuildError } from './explain/explain-index-build-error';
+export { explainUniqueIndexError } from './explain/explain-unique-index-error';
 export { formatAudit } from './audit/format-audit';
 
 export type { ProblemDetailsEntry } from './answer/list-problems';
@@ -29,6 +29,7 @@ export type { AuditedIndex, UniqueIndexAudit } from './audit/audit-model';
 export type { IndexDifference, IndexStatus } from './audit/compare-indexes';
 export type { IndexSpec } from './audit/declared-index';
 export type { Blocking, BlockingGroup } from './audit/find-blocking';
+export type { LeftoverIndex } from './audit/find-undeclared';
 export type {
   UniqueValidationError,
   UniqueValidationErrorOf,

@@ -71,6 +71,29 @@ export function resolvePluginOptions(
   return entry && (entry.opts ?? {});
 }
 
+/**
+ * Are these the options of a plugin that was applied to all schemas, by `mongoose.plugin()`? Relies on
+ * `plugins` of Mongoose, a list of `[fn, options]`; without it they are not.
+ */
+export function isOfGlobalPlugin(model: AnyModel, options: object): boolean {
+  const { plugins } = membersOf(model.base);
+  return (
+    Array.isArray(plugins) && plugins.some((entry) => Array.isArray(entry) && entry[1] === options)
+  );
+}
+
+/**
+ * The models that were compiled from this very schema, on any connection of its Mongoose. Relies on
+ * `schema.base`; without it there are none.
+ */
+export function listCompiledModels(schema: AnySchema): AnyModel[] {
+  const { base } = membersOf(schema);
+  const { connections } = (isObject(base) ? base : {}) as Partial<Mongoose>;
+  return (connections ?? [])
+    .flatMap(({ models }) => Object.values(models) as unknown as AnyModel[])
+    .filter((model) => model.schema === schema);
+}
+
 /** What Mongoose keeps on the schemas of discriminators. */
 export interface Kind {
   /** The discriminator key, such as `__t`. */
@@ -113,18 +136,28 @@ export function findBaseName(model: AnyModel): string | undefined {
 /** What is read here of Mongoose's schema types. */
 export interface PathType {
   instance?: string;
-  options?: { unique?: unknown; select?: unknown; immutable?: unknown };
+  options?: { unique?: unknown; select?: unknown; immutable?: unknown; required?: unknown };
   /** Of a subdocument or an array of them. */
   schema?: AnySchema;
 }
 
 /**
- * The type of an array's elements; undefined for what is no array. Relies on `embeddedSchemaType`
- * (Mongoose 9) or `caster` (8), which in 8 is a constructor for subdocuments.
+ * The type of an array's elements or a Map's values; undefined for what is neither. Relies on
+ * `embeddedSchemaType` (Mongoose 9) or `caster` (8), which in 8 is a constructor for subdocuments, and on
+ * `$__schemaType` of Maps.
  */
 export function findElementType(type: PathType): PathType | undefined {
-  const { embeddedSchemaType, caster } = membersOf(type);
-  return (embeddedSchemaType ?? caster) as PathType | undefined;
+  const { embeddedSchemaType, caster, $__schemaType } = membersOf(type);
+  return (embeddedSchemaType ?? caster ?? $__schemaType) as PathType | undefined;
+}
+
+/**
+ * The schemas of embedded discriminators, which `childSchemas` leaves out. Relies on `discriminators` of
+ * schemas; without it there are none.
+ */
+export function findDiscriminatorSchemas(schema: AnySchema): AnySchema[] {
+  const { discriminators } = membersOf(schema);
+  return isObject(discriminators) ? (Object.values(discriminators) as AnySchema[]) : [];
 }
 
 /** The schemas of subdocuments. Relies on `childSchemas`; undefined where it is missing. */

@@ -6,6 +6,7 @@ import { checkOptions, PLUGIN, type UniqueGuardOptions } from './options/plugin-
 import { show } from './options/show';
 import { saveOrUpsertMany } from './upsert/many/save-or-upsert-many';
 import { saveOrUpsert } from './upsert/save-or-upsert';
+import { warnIfCompiled } from './warn-compiled';
 
 /**
  * The plugin. A write that violates a unique index rejects with Mongoose's own ValidationError, with one
@@ -22,6 +23,7 @@ import { saveOrUpsert } from './upsert/save-or-upsert';
 export function uniqueGuard(schema: AnySchema, options?: UniqueGuardOptions): void {
   checkSchema(schema);
   checkOptions(options);
+  warnIfCompiled(schema);
   attachHooks(schema);
   attachStatics(schema);
   attachMethods(schema);

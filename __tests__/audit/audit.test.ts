@@ -1,5 +1,7 @@
 import defaultMongoose, { Mongoose, Schema, type ClientSession, type IndexOptions } from 'mongoose';
 import {
+  explainUniqueIndexError,
+  formatAudit,
   uniqueGuard,
   type AnySchema,
   type AuditedIndex,
@@ -49,6 +51,7 @@ describe('what is there', () => {
         },
       ],
       undeclared: [],
+      leftover: [],
     });
     const collections = await mongoose.connection.listCollections();
     expect(collections.map(({ name }) => name)).not.toContain(model.collection.name);
@@ -135,15 +138,25 @@ describe('what is there', () => {
     const model = compile(email());
     await model.createIndexes();
     await build(model, { name: 1 }, { unique: true, sparse: true });
-    await build(model, { other: 1 }, { name: 'of_other', unique: true });
+    await build(model, { other: 1, name: 1 }, { name: 'of_other', unique: true });
     await build(model, { plain: 1 });
-    expect((await model.auditUniqueIndexes()).undeclared).toEqual([
-      { name: 'name_1', keyPattern: { name: 1 }, sparse: true },
-      { name: 'of_other', keyPattern: { other: 1 } },
+    await model.collection.insertMany([{ other: null }, { other: 1, email: 'b' }] as never);
+    const first = await model.auditUniqueIndexes();
+    expect(first.undeclared).toEqual([{ name: 'name_1', keyPattern: { name: 1 }, sparse: true }]);
+    expect(first.leftover).toEqual([
+      {
+        name: 'of_other',
+        keyPattern: { other: 1, name: 1 },
+        absentPaths: ['other'],
+        documents: 1,
+      },
     ]);
-    mongoose.model('Other', on({ other: 1 }, { name: 'of_other' }), model.collection.name);
-    const { ok, undeclared } = await model.auditUniqueIndexes();
+    // A warning: all that is declared exists.
+    expect(first.ok).toBe(true);
+    mongoose.model('Other', on({ other: 1, name: 1 }, { name: 'of_other' }), model.collection.name);
+    const { ok, undeclared, leftover } = await model.auditUniqueIndexes();
     expect(undeclared.map(({ name }) => name)).toEqual(['name_1']);
+    expect(leftover).toEqual([]);
     expect(ok).toBe(true);
   });
 });
@@ -160,9 +173,14 @@ describe('an index that is not the declared one', () => {
   const unique = { unique: true };
 
   it.each<Row>([
-    [[{ a: 1 }, {}], [{ a: 1 }, {}], 'not unique', []],
+    [[{ a: 1 }, {}], [{ a: 1 }, {}], 'cannot be built', []],
     [[{ a: 1 }, {}], [{ a: 1 }, { name: 'x' }], 'not unique', [['name', 'a_1', 'x']]],
-    [[{ a: 1 }, {}], [{ a: 1 }, { sparse: true }], 'not unique', [['sparse', undefined, true]]],
+    [
+      [{ a: 1 }, {}],
+      [{ a: 1 }, { sparse: true }],
+      'cannot be built',
+      [['sparse', undefined, true]],
+    ],
     [[{ a: 1 }, {}], [{ a: 1 }, { ...unique, name: 'x' }], 'different', [['name', 'a_1', 'x']]],
     [
       [{ a: 1 }, {}],
@@ -222,7 +240,7 @@ describe('an index that is not the declared one', () => {
     [
       [{ a: 1 }, {}],
       [{ b: 1 }, { ...unique, name: 'a_1' }],
-      'different',
+      'cannot be built',
       [['keyPattern', { a: 1 }, { b: 1 }]],
     ],
     [[{ a: 1 }, {}], [{ a: 1, b: 1 }, unique], 'missing', []],
@@ -242,6 +260,13 @@ describe('an index that is not the declared one', () => {
       // One that only has another name is there, so nothing is looked for.
       const isThere = status === 'different' && differences.every(([option]) => option === 'name');
       expect('blocking' in index).toBe(!isThere);
+      // As the server says.
+      const error: unknown = await model.createIndexes().catch((one: unknown) => one);
+      if (status === 'cannot be built') {
+        expect(error).toHaveProperty('code', 86);
+        expect(index.obstacle).toContain("collection.dropIndex('a_1')");
+        expect(explainUniqueIndexError(error, model)).toContain("collection.dropIndex('a_1')");
+      } else expect('obstacle' in index).toBe(false);
     },
   );
 
@@ -249,7 +274,7 @@ describe('an index that is not the declared one', () => {
     const model = compile(on({ a: 1 }));
     await build(model, { b: 1 }, { name: 'a_1' });
     await build(model, { a: 1 }, { name: 'plain' });
-    expect(only(await model.auditUniqueIndexes()).status).toBe('not unique');
+    expect(only(await model.auditUniqueIndexes()).status).toBe('cannot be built');
     await build(model, { a: 1 }, { name: 'unique sparse', unique: true, sparse: true });
     expect(only(await model.auditUniqueIndexes())).toMatchObject({
       status: 'different',
@@ -265,6 +290,108 @@ describe('an index that is not the declared one', () => {
       keys: 1,
       documents: 2,
     });
+  });
+});
+
+describe('an index that the server refuses to build', () => {
+  it.each([
+    [{ d: { $exists: false } }, 'Write { d: null }'],
+    [{ d: { $ne: null } }, "Write { d: { $type: 'date' } }."],
+    [{ $expr: { $gt: ['$a', 1] } }, 'Store what the expression computes'],
+  ])('for its filter %j', async (partialFilterExpression, advice) => {
+    const schema = new Schema({ a: Number, d: Date }).index(
+      { a: 1 },
+      { unique: true, partialFilterExpression },
+    );
+    const model = compile(schema);
+    const audit = await model.auditUniqueIndexes();
+    const sentence = explainUniqueIndexError(await rejection(model.createIndexes()), model);
+    expect(sentence).toContain(advice);
+    expect(only(audit)).toMatchObject({ status: 'cannot be built', obstacle: sentence });
+    expect(audit.ok).toBe(false);
+    expect(formatAudit(audit)).toContain(`  cannot be built\n      ${String(sentence)}\n`);
+  });
+
+  it.each([{ $or: [{ a: 1 }, { d: null }] }, { a: { $in: [1, 2] } }])(
+    'only before MongoDB 6.0, for %j',
+    async (partialFilterExpression) => {
+      const schema = new Schema({ a: Number, d: Date }).index(
+        { a: 1 },
+        { unique: true, partialFilterExpression },
+      );
+      const model = compile(schema);
+      expect(only(await model.auditUniqueIndexes()).status).toBe('missing');
+      jest.spyOn(model.db.db as never as { command(): unknown }, 'command').mockImplementation(((
+        command: Doc,
+      ) => {
+        if ('hello' in command) return Promise.resolve({ maxWireVersion: 9 });
+        return Promise.reject(Object.assign(new Error('no collection'), { code: 26 }));
+      }) as never);
+      try {
+        expect(only(await model.auditUniqueIndexes())).toMatchObject({
+          status: 'cannot be built',
+          obstacle: expect.stringContaining('Use MongoDB 6.0 or later') as string,
+        });
+      } finally {
+        jest.restoreAllMocks();
+      }
+    },
+  );
+
+  it('before MongoDB 6.0, because an index on the same keys has another name', async () => {
+    const model = compile(on({ a: 1 }));
+    await build(model, { a: 1 }, { name: 'plain' });
+    const { db } = model.db;
+    const command = db?.command.bind(db) as (command: Doc) => Promise<Doc>;
+    jest
+      .spyOn(db as never as { command(): unknown }, 'command')
+      .mockImplementation(((one: Doc) =>
+        'hello' in one ? Promise.resolve({ maxWireVersion: 9 }) : command(one)) as never);
+    try {
+      expect(only(await model.auditUniqueIndexes())).toMatchObject({
+        status: 'cannot be built',
+        obstacle: expect.stringContaining("dropIndex('plain')") as string,
+      });
+    } finally {
+      jest.restoreAllMocks();
+    }
+    expect(only(await model.auditUniqueIndexes()).status).toBe('not unique');
+  });
+});
+
+describe('documents without a value', () => {
+  const audited = async (definition: object, options = {}, documents: Doc[] = [{}, {}]) => {
+    const schema = new Schema({ a: definition } as never).index(
+      { a: 1 },
+      { unique: true, ...options },
+    );
+    const model = compile(schema as never);
+    await model.collection.insertMany(documents as never);
+    return only(await model.auditUniqueIndexes());
+  };
+
+  it('come with the advice for missing values', async () => {
+    const index = await audited({ type: String });
+    expect(index).toMatchObject({ status: 'missing', blocking: { keys: 1 } });
+    expect(index.missingValues).toBe(
+      "Make the path required, or index only documents with a value: partialFilterExpression: { a: { $type: 'string' } }.",
+    );
+  });
+
+  it('with that of sparse, where null is stored', async () => {
+    const { missingValues } = await audited(String, { sparse: true }, [{ a: null }, { a: null }]);
+    expect(missingValues).toContain('sparse does not leave out a stored null');
+  });
+
+  it('are to be fixed, where the path is required or the index has a filter', async () => {
+    for (const index of [
+      await audited({ type: String, required: true }),
+      await audited(String, { partialFilterExpression: { b: null } }),
+      await audited(String, {}, [{ a: 'x' }, { a: 'x' }, {}]),
+    ]) {
+      expect(index.blocking?.keys).toBe(1);
+      expect(index).not.toHaveProperty('missingValues');
+    }
   });
 });
 

@@ -5,6 +5,7 @@ import {
   formatAudit,
   uniqueGuard,
   type AuditedIndex,
+  type LeftoverIndex,
   type UniqueIndexAudit,
 } from 'mongoose-unique-guard';
 import { useDatabase } from '../support/database';
@@ -28,6 +29,7 @@ const audit = (
   ok: indexes.every(({ status }) => status === 'ok'),
   indexes,
   undeclared: [],
+  leftover: [],
   ...more,
 });
 const decide =
@@ -77,14 +79,45 @@ describe('the text of a report', () => {
         ...email,
         status: 'missing',
         blocking: { ...blocking, groups: [{ key: { email: null }, count: 2, ids: [1, 2] }] },
+        missingValues: 'Make the path required.',
       },
       [
         '  email_1  { email: 1 }  missing, blocked by 1 key in 2 documents',
         '      { email: null } in 2 documents: 1, 2',
+        '      Missing values count as null. Make the path required.',
+        '      Next: await User.createIndexes().',
+      ],
+    ],
+    [
+      'one that is blocked by documents without the path, and by others',
+      {
+        ...email,
+        status: 'missing',
+        blocking: {
+          keys: 2,
+          documents: 4,
+          groups: [...blocking.groups, { key: { email: null }, count: 2, ids: [3, 4] }],
+        },
+        missingValues: 'Make the path required.',
+      },
+      [
+        '  email_1  { email: 1 }  missing, blocked by 2 keys in 4 documents',
+        '      { email: "a@x" } in 2 documents: 1, 2',
+        '      { email: null } in 2 documents: 3, 4',
+        '      Missing values count as null. Make the path required.',
         decide,
-        '      Then: where null stands for a path that need not be there, declare the index sparse, or ' +
-          'with a partialFilterExpression.',
         '      Then: await User.createIndexes().',
+      ],
+    ],
+    [
+      'one that the server refuses to build',
+      { ...email, status: 'cannot be built', obstacle: 'Why, and what to do.', blocking },
+      [
+        '  email_1  { email: 1 }  cannot be built, blocked by 1 key in 2 documents',
+        '      Why, and what to do.',
+        '      { email: "a@x" } in 2 documents: 1, 2',
+        decide,
+        '      Then: follow the advice above, and audit again.',
       ],
     ],
     ...([{ sparse: true }, { partialFilterExpression: { n: 1 } }] as Partial<AuditedIndex>[]).map(
@@ -139,7 +172,7 @@ describe('the text of a report', () => {
         '  email_1  { email: 1 }  not unique, blocked by 1 key in 2 documents',
         '      { email: "a@x" } in 2 documents: 1, 2',
         decide,
-        '      Then: replace the index email_1, which keeps nothing out, by the unique one (MongoDB 6.0 ' +
+        '      Then: replace the index email_1, which prevents no duplicates, by the unique one (MongoDB 6.0 ' +
           'and later convert it in place: collMod with prepareUnique, then unique).',
       ],
     ],
@@ -172,7 +205,7 @@ describe('the text of a report', () => {
         '      sparse: the schema says none, the database true',
         '      collation: the schema says { locale: "en", strength: 2 }, the database none',
         '      Next: where the database is right, change the schema; where the schema is right, give its ' +
-          'index a name of its own and await User.createIndexes(), while the other goes on guarding.',
+          'index a name of its own and await User.createIndexes(), while the other still prevents duplicates.',
       ],
     ],
     [
@@ -180,7 +213,7 @@ describe('the text of a report', () => {
       { ...email, status: 'building' },
       [
         '  email_1  { email: 1 }  building',
-        '      Next: wait, and audit again. Until it is built, nothing keeps duplicates out.',
+        '      Next: wait, and audit again. Until it is built, nothing prevents duplicates.',
       ],
     ],
     [
@@ -219,6 +252,31 @@ describe('the text of a report', () => {
         '{ unique: true, name: "x_1" }).',
       '',
       'All 1 unique index as declared.',
+    ]);
+  });
+
+  it.each([
+    [{}, 'so each new document counts as null there, and the second one fails.', 1],
+    [{ sparse: true }, 'of the new documents the index holds those that its options select.', 3],
+    [{ partialFilterExpression: { a: 1 } }, 'the index holds those that its options select.', 0],
+  ])('of an index that is left over: %j', (options, effect, documents) => {
+    const keyPattern = { old: 1, older: -1 };
+    const leftover = [
+      { name: 'x_1', keyPattern, absentPaths: ['old', 'older'], documents, ...options },
+    ] as LeftoverIndex[];
+    const lines = formatAudit(audit([email], { leftover })).split('\n');
+    expect(lines[2]).toBe('  x_1      { old: 1, older: -1 }  leftover');
+    expect(lines[3]).toContain('      The schema does not have "old", "older"');
+    expect(lines[3]).toContain(effect);
+    expect(lines.slice(4)).toEqual([
+      `      ${documents} ${documents === 1 ? 'document has' : 'documents have'} a value there.`,
+      '      Next: if no code writes "old", "older" any more, drop the index, which gives up its protection ' +
+        'of these values: await User.collection.dropIndex("x_1").',
+      '      Otherwise: add "old", "older" to the schema, and declare the index: schema.index({ old: 1, older: ' +
+        '-1 }, { unique: true, name: "x_1" }).',
+      '',
+      'All 1 unique index as declared.',
+      '1 leftover index.',
     ]);
   });
 

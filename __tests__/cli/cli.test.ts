@@ -231,10 +231,158 @@ describe('the report', () => {
           },
         ],
         undeclared: [],
+        leftover: [],
       },
     ]);
     expect(stderr).toBe('');
     expect(code).toBe(1);
+  });
+});
+
+describe('a leftover index', () => {
+  const withLeftover = async (database: string) => {
+    await users([{ email: 'a', old: 1 }], true)(database);
+    const collection = mongoose.connection.getClient().db(database).collection('users');
+    await collection.createIndexes([{ key: { old: 1 }, unique: true }]);
+  };
+
+  it.each([
+    ['is a warning', [], 0],
+    ['fails the audit with --strict', ['--strict'], 1],
+  ])('%s', async (_, args, exitCode) => {
+    const { code, stdout } = await audit('user.js', USER, args, withLeftover);
+    expect(code).toBe(exitCode);
+    expect(stdout).toContain('  old_1    { old: 1 }    leftover\n');
+    expect(stdout).toContain('1 document has a value there.');
+    expect(stdout).toContain('All 1 unique index as declared.\n1 leftover index.');
+  });
+});
+
+it('an index that cannot be built comes with what to write', async () => {
+  const text = `const { model, Schema } = require('mongoose'); model('User', new Schema({ email: String, d: Date }).index({ email: 1 }, { unique: true, partialFilterExpression: { d: { $exists: false } } }));`;
+  const { code, stdout } = await audit('refused-filter.js', text);
+  expect(stdout).toContain('  cannot be built\n');
+  expect(stdout).toContain('Write { d: null }, which also matches missing values.');
+  expect(code).toBe(1);
+});
+
+it('--version prints the version', async () => {
+  expect(await place.run(['--version'])).toMatchObject({ code: 0, stdout: '1.2.3\n', stderr: '' });
+});
+
+describe('explain', () => {
+  const collection = 'collection: db.users';
+  const E11000 = `E11000 duplicate key error ${collection}`;
+  const leftover = `${E11000} index: tenantId_1 dup key: { tenantId: null }`;
+  const hidden = `const { model, Schema } = require('mongoose'); const { uniqueGuard } = require('mongoose-unique-guard'); model('User', ${SCHEMA}.plugin(uniqueGuard, { hideValues: true }));`;
+  const explain = (text: string[], options: object = {}, more: string[] = []) =>
+    place.run(['explain', ...text, '--models', './explain.js', ...more], options);
+  beforeAll(() => {
+    place.write('explain.js', USER);
+    place.write('explain-hidden.js', hidden);
+    place.write('explain-two.js', `${USER} model('Other', new Schema({}));`);
+  });
+
+  it.each([
+    [leftover, /User is on `tenantId`, a path that the schema does not have/],
+    [
+      `${E11000} index: email_1 dup key: { email: "a" }`,
+      /refused a second document with the same value of `email`/,
+    ],
+    [`${E11000} index: email_1 dup key: { email: null }`, /Make the path required/],
+    [
+      `Index build failed: 1: Collection db.users :: caused by :: ${E11000} index: email_1 dup key: { email: "a" }`,
+      /could not be built: the collection users already holds/,
+    ],
+    ['Expression not supported in partial index: $not', /^An index cannot be built/],
+    [`${E11000} index: \u001b[2J dup key: { x: 1 }`, /the index \\u001b\[2J, which/],
+  ])('%j without a connection', async (text, sentence) => {
+    const { code, stdout, stderr } = await explain([text]);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(sentence);
+    expect(stdout).toMatch(/^[^\n]+\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('standard input', async () => {
+    const inputs = [
+      `2026-11-28 ERROR MongoServerError: ${leftover}\n    at x (y.js:1:1)\n`,
+      JSON.stringify({ level: 'error', err: { message: leftover } }),
+    ];
+    for (const { code, stdout } of await atOnce(inputs, (input) => explain([], { input }))) {
+      expect(stdout).toContain("await User.collection.dropIndex('tenantId_1').");
+      expect(code).toBe(0);
+    }
+  });
+
+  it('prints no value that the model hides', async () => {
+    const text = JSON.stringify({
+      message: `Index build failed: :: caused by :: ${E11000} index: email_1 dup key: { email: "sec-ret" }`,
+      keyPattern: { email: 1 },
+      keyValue: { email: 'sec-ret' },
+    });
+    const [shown, out] = await Promise.all([
+      explain([text]),
+      place.run(['explain', text, '--models', 'explain-hidden.js']),
+    ]);
+    expect(shown.stdout).toContain('first email: "sec-ret"');
+    expect(out.stdout).toContain('first email (hidden)');
+    expect(out.stdout + out.stderr).not.toContain('sec-ret');
+  });
+
+  it('with --uri looks up the paths of the index, and changes nothing', async () => {
+    const database = `${mongoose.connection.name}_explain`;
+    const db = mongoose.connection.getClient().db(database);
+    await db
+      .collection('users')
+      .createIndexes([{ key: { email: -1 }, name: 'mine', unique: true }]);
+    const of = (text: string) => text.replace('db.users', `${database}.users`);
+    const text = of(`${E11000} index: mine dup key: { email: "a" }`);
+    const more = ['--uri', testUri(database)];
+    const [without, looked, unknown] = await Promise.all([
+      explain([text]),
+      explain([text], {}, more),
+      explain([of(leftover)], {}, more),
+    ]);
+    const other = await explain([leftover], {}, more);
+    expect(other.stderr).toContain('another database than the connection string');
+    expect(other.code).toBe(2);
+    const indexes = await db.collection('users').indexes();
+    await db.dropDatabase();
+    expect(without.stdout).toContain('which the schema of User does not declare');
+    expect(looked.stdout).toContain('The unique index mine of User refused');
+    expect(unknown.stdout).toContain('tenantId');
+    expect(indexes).toHaveLength(2);
+  });
+
+  it.each([
+    [
+      'no error in the text',
+      ['explain', 'all is well', '--models', 'explain.js'],
+      'the text has no error of a unique index',
+    ],
+    ['no input', ['explain', '--models', 'explain.js'], 'the text has no error of a unique index'],
+    [
+      'another collection',
+      [
+        'explain',
+        'E11000 duplicate key error collection: db.logs index: a dup key: { a: 1 }',
+        '--models',
+        'explain.js',
+      ],
+      'no model of explain.js has the collection',
+    ],
+    [
+      'no collection',
+      ['explain', 'E11000 duplicate key error', '--models', 'explain-two.js'],
+      'the text does not name a collection',
+    ],
+    ['a typing error', ['explian', 'sec-ret'], 'unknown command; did you mean explain?'],
+  ])('of %s is exit code 2', async (_, args, message) => {
+    const { code, stdout, stderr } = await place.run(args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`mongoose-unique-guard: ${message}`);
+    expect(stderr).not.toContain('sec-ret');
   });
 });
 
@@ -250,8 +398,6 @@ it('--help tells the options and the exit codes', async () => {
 
 describe('bad use is exit code 2, one line that says what is wrong, and no secret', () => {
   const password = 'hunter2/and@more';
-  const onlyAudit =
-    'the only command is audit; what it needs is given by name: --models <file>, --uri <uri>';
   const unreachable = 'mongodb://admin:hunter2@127.0.0.1:1/x?serverSelectionTimeoutMS=200';
   beforeAll(() => {
     place.write('bad-user.js', USER);
@@ -265,9 +411,9 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
   const of = (file: string) => ['audit', '--uri', unreachable, '--models', file];
   const cases: [name: string, args: string[], message: string | RegExp][] = [
     ['no command', [], 'a command is missing'],
-    ['another command', ['drop'], onlyAudit],
-    ['a connection string as the command', [unreachable], onlyAudit],
-    ['a connection string beside the command', ['audit', unreachable], onlyAudit],
+    ['another command', ['drop'], 'the commands are audit and explain'],
+    ['a connection string as the command', [unreachable], 'the commands are audit and explain'],
+    ['a connection string beside the command', ['audit', unreachable], 'audit takes options only'],
     ['an unknown option', ['audit', '--url', unreachable], "Unknown option '--url'"],
     ['an option without its value', ['audit', '--models'], /--models <value>' argument missing/],
     [
@@ -286,11 +432,11 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
     ['a file without models', of('no-models.js'), 'neither exports a model'],
     ['a file that fails', of('fails.js'), 'could not be loaded: Error: cannot reach mongodb://…'],
     ['a file that fails later', of('fails-later.js'), 'later mongodb://…'],
-    ['a file that ends the process', of('exits.js'), 'the process ended before the audit did'],
+    ['a file that ends the process', of('exits.js'), 'the process ended before the command did'],
     [
       'a file that waits for what never comes',
       of('waits.mjs'),
-      'the process ended before the audit did',
+      'the process ended before the command did',
     ],
     ['no server there', of('bad-user.js'), /cannot connect: connect ECONNREFUSED 127/],
     [

@@ -3,6 +3,7 @@ import nodeModule from 'node:module';
 import path from 'node:path';
 import { Model, Schema, type Mongoose } from 'mongoose';
 import { findFile, type loadModels } from '../../lib/cli/load-models';
+import { findError } from '../../lib/cli/find-error';
 import { parseCommand, type Command } from '../../lib/cli/parse-command';
 import { startProgress, type Terminal } from '../../lib/cli/progress';
 import { redact } from '../../lib/cli/redact';
@@ -14,7 +15,8 @@ import type { Doc } from '../support/writes';
 
 describe('the command line', () => {
   const given = ['audit', '--models', 'm.js'];
-  const audit = { kind: 'audit', uri: 'a', models: 'm.js', json: false };
+  const audit = { kind: 'audit', uri: 'a', models: 'm.js', json: false, strict: false };
+  const explain = { kind: 'explain', text: undefined, models: 'm.js', uri: undefined };
   it.each<[args: string[], env: Record<string, string>, command: object]>([
     [[...given, '--uri', 'a'], { MONGODB_URI: 'b' }, audit],
     [given, { MONGODB_URI: 'b' }, { ...audit, uri: 'b' }],
@@ -23,22 +25,39 @@ describe('the command line', () => {
     [[...given, '--sample', '1000', '--uri=a'], {}, { ...audit, sample: 1000 }],
     [['--help'], {}, { kind: 'help' }],
     [['drop', '-h'], {}, { kind: 'help' }],
+    [['--version'], {}, { kind: 'version' }],
+    [['--strict', ...given, '--uri', 'a'], {}, { ...audit, strict: true }],
+    [['explain', '--models', 'm.js'], { MONGODB_URI: 'a' }, explain],
+    [['explain', 'E11000', '--models', 'm.js'], {}, { ...explain, text: 'E11000' }],
+    [['explain', '--models', 'm.js', '--uri', 'a'], {}, { ...explain, uri: 'a' }],
   ])('%j with %j is %j', (args, env, command) => {
     expect(parseCommand(args, env)).toEqual(command);
   });
 
   const secret = 'mongodb://admin:hunter2@localhost';
-  const onlyAudit =
-    'the only command is audit; what it needs is given by name: --models <file>, --uri <uri>';
+  const commands =
+    'the commands are audit and explain; all else is given by options, such as --models <file>';
+  const optionsOnly = 'audit takes options only: --models <file>, --uri <uri>';
   it.each<[args: string[], env: Record<string, string>, message: string]>([
-    [[], {}, 'a command is missing'],
-    [['drop'], {}, onlyAudit],
-    [[secret], {}, onlyAudit],
-    [['audit', secret], {}, onlyAudit],
+    [[], {}, 'a command is missing: audit or explain'],
+    [['drop'], {}, commands],
+    [[secret], {}, commands],
+    [['x'], {}, commands],
+    [['adit'], {}, 'unknown command; did you mean audit?'],
+    [['exlpain'], {}, 'unknown command; did you mean explain?'],
+    [['audit', secret], {}, optionsOnly],
+    [
+      ['explain', 'E11000', 'duplicate', '--models', 'm.js'],
+      {},
+      'explain takes one text: put it in quotes',
+    ],
+    [['explain', 'E11000'], {}, '--models is missing'],
     [given, {}, '--uri is missing, and MONGODB_URI is not set in the environment'],
     [given, { MONGODB_URI: '' }, '--uri is missing, and MONGODB_URI is not set in the environment'],
     [['audit', '--uri', secret], {}, '--models is missing'],
-    [['audit', '--url', secret], {}, "Unknown option '--url'"],
+    [['audit', '--url', secret], {}, "Unknown option '--url'; did you mean --uri?"],
+    [['audit', '--model', 'm'], {}, "Unknown option '--model'; did you mean --models?"],
+    [['audit', '--colour'], {}, "Unknown option '--colour'"],
     [['audit', '--models'], {}, "Option '--models <value>' argument missing"],
     [['audit', '--json=yes'], {}, "Option '--json' does not take an argument"],
     ...['1001', '-1', '1.5', 'ten', '', ' 1', '1e2', '0x10'].map(
@@ -52,6 +71,51 @@ describe('the command line', () => {
     expect(() => parseCommand(args, env)).toThrow(
       expect.objectContaining({ name: 'UsageError', message }),
     );
+  });
+});
+
+const E11000 =
+  'E11000 duplicate key error collection: db.users index: email_1 dup key: { email: null }';
+
+describe('the error in a text', () => {
+  const found = { code: 11000, message: E11000 };
+  const keys = { keyPattern: { email: 1 }, keyValue: { email: null } };
+  it.each<[string, string, object | undefined]>([
+    ['the message alone', E11000, found],
+    ['a stack trace', `${E11000}\n    at Connection.sendCommand (a.js:1:2)\n    at b`, found],
+    ['a JSON log entry', JSON.stringify({ level: 50, msg: E11000 }), found],
+    [
+      'a JSON log entry among others',
+      `{"a":1}\n${JSON.stringify({ err: { stack: E11000 } })}\n`,
+      found,
+    ],
+    [
+      'an error as JSON',
+      JSON.stringify({ err: [{ message: E11000, code: 11000, ...keys }] }),
+      { ...found, ...keys },
+    ],
+    [
+      'an error as JSON, without values',
+      JSON.stringify({ errmsg: E11000, keyPattern: { a: 1 } }),
+      { ...found, keyPattern: { a: 1 } },
+    ],
+    [
+      'an error as JSON, with the text alone',
+      JSON.stringify({ message: E11000, keyPattern: 5 }),
+      found,
+    ],
+    ['a filter', 'x: Expression not supported in partial index: $not', { code: 67 }],
+    ['another index', 'An existing index has the same name as the requested index.', { code: 86 }],
+    ['nothing', 'all is well', undefined],
+    ['other JSON', '{"a":[1,null,"x"]}', undefined],
+  ])('is found in %s', (_, text, expected) => {
+    const error = findError(text);
+    if (expected === undefined) expect(error).toBeUndefined();
+    else expect(error).toMatchObject(expected);
+  });
+
+  it('is read from a log line as it stands', () => {
+    expect(findError(`12:00 ERROR ${E11000}`)?.message).toContain(E11000);
   });
 });
 
@@ -309,10 +373,14 @@ async function audit(
   const write = (note: unknown) => notes.push(String(note)) > 0;
   return onOwnMongoose(async ({ runAudit, mongoose: own }) => {
     try {
-      const outcome = await runAudit({ kind: 'audit', uri, json: false, models, ...command }, app, {
-        write,
-        ...terminal,
-      });
+      const outcome = await runAudit(
+        { kind: 'audit', uri, json: false, strict: false, models, ...command },
+        app,
+        {
+          write,
+          ...terminal,
+        },
+      );
       return { ...outcome, notes };
     } finally {
       // Nothing is made, and nothing stays open, whatever came out.

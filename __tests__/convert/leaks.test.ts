@@ -1,16 +1,18 @@
 import { inspect } from 'node:util';
 import express from 'express';
-import { Schema } from 'mongoose';
+import { Mongoose, Schema } from 'mongoose';
 import request from 'supertest';
 import {
+  explainUniqueIndexError,
   isDuplicateKeyError,
   toValidationError,
+  uniqueGuard,
   type UniqueGuardOptions,
   type UniqueValidationError,
 } from 'mongoose-unique-guard';
 import { modelFactory } from '../support/compile';
-import { useDatabase } from '../support/database';
-import { rejection, WRITES, type AnyModel } from '../support/writes';
+import { useDatabase, withMongoose } from '../support/database';
+import { rejection, WRITES, type AnyModel, type Doc } from '../support/writes';
 
 const mongoose = useDatabase();
 const compile = modelFactory(mongoose);
@@ -96,8 +98,7 @@ describe.each<[string, () => Schema, UniqueGuardOptions]>([
     ]) {
       expect(output).not.toContain('taken-token');
     }
-    expect(JSON.stringify(error)).not.toContain('taken-token');
-    expect(String(error)).not.toContain('taken-token');
+    for (const output of outputsOf(error, model)) expect(output).not.toContain('taken-token');
     for (const row of error.validationErrors ?? [])
       expect(inspect(row)).not.toContain('taken-token');
     if (write.shape === 'single')
@@ -156,11 +157,233 @@ it.each(['with a stack', 'without a stack'])(
 );
 
 it('a path that is not named keeps its value', async () => {
-  const model = await compile(schema(), { hideValues: ['password', 'toke'] });
+  const model = await compile(schema(), { hideValues: ['password'] });
   const save = WRITES.find(({ name }) => name === 'create');
   if (!save) throw new Error('no such write');
-  expect((await provoke(model, save)).errors).toHaveProperty('token.value', 'taken-token');
+  const error = await provoke(model, save);
+  expect(error.errors).toHaveProperty('token.value', 'taken-token');
+  expect(error).not.toHaveProperty('uniqueGuard');
 });
+
+describe('a name in the options that the schema does not have', () => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  beforeEach(() => warn.mockClear());
+  afterAll(() => {
+    warn.mockRestore();
+  });
+
+  const provokeTwice = async (model: AnyModel) => {
+    await model.create({ token: 'taken-token' });
+    const errors = [];
+    for (let time = 0; time < 2; time += 1) {
+      errors.push(await rejection(model.create({ token: 'taken-token' })));
+    }
+    return errors as UniqueValidationError[];
+  };
+
+  it.each([
+    [['toke'], '"toke"'],
+    [['token', 'Password', 'a.b'], '"Password", "a.b"'],
+  ])('in hideValues hides all values, and a note says so: %j', async (hideValues, names) => {
+    const model = await compile(schema(), { hideValues });
+    const reason =
+      `uniqueGuard: options.hideValues has ${names}, which the schema of ${model.modelName} does not ` +
+      'have, so all values are hidden. Write the path as the schema does.';
+    for (const error of await provokeTwice(model)) {
+      expect(inspect(error, { depth: null, showHidden: true })).not.toContain('taken-token');
+      expect(error).toHaveProperty('uniqueGuard.reason', reason);
+      expect(Object.keys(error)).not.toContain('uniqueGuard');
+    }
+    expect(warn.mock.calls).toEqual([[reason, { code: 'UNIQUE_GUARD_OPTIONS' }]]);
+  });
+
+  it('in indexes is reported once', async () => {
+    const model = await compile(schema(), { indexes: { token: { message: 'taken' } } });
+    const [first, second] = await provokeTwice(model);
+    const reason =
+      `uniqueGuard: options.indexes has "token", but ${model.modelName} declares no unique index of that ` +
+      'name. Its unique indexes are "_id_", "token_1".';
+    expect(first).toHaveProperty('uniqueGuard.reason', reason);
+    expect(second).not.toHaveProperty('uniqueGuard');
+    expect(warn.mock.calls).toEqual([[reason, { code: 'UNIQUE_GUARD_OPTIONS' }]]);
+  });
+
+  it('is none where the schema has the path in some place, or declares an index on it', async () => {
+    const kind = new Schema({ kind: String }, { discriminatorKey: 'kind' });
+    const all = schema().add({
+      profile: { ssn: String, address: new Schema({ street: String }) },
+      list: [kind],
+      tags: [[String]],
+      map: { type: Map, of: new Schema({ x: String }) },
+      any: {},
+    } as never);
+    (
+      all.path('list') as unknown as { discriminator(name: string, of: Schema): void }
+    ).discriminator('A', new Schema({ secret: String }));
+    all.index({ later: 1 }, { unique: true, sparse: true });
+    const hideValues = ['profile', 'profile.ssn', 'profile.address.street', 'list.secret', '_id'];
+    hideValues.push(
+      'list.0.secret',
+      'tags',
+      'tags.0.1',
+      'map.k.x',
+      'map.$*.x',
+      'any.thing',
+      'later',
+    );
+    const model = await compile(all, { hideValues, indexes: { token_1: {}, _id_: {} } });
+    for (const error of await provokeTwice(model)) {
+      expect(error).toHaveProperty('errors.token.value', 'taken-token');
+      expect(error).not.toHaveProperty('uniqueGuard');
+    }
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  it('is none in the options of mongoose.plugin(), which are for all schemas', () =>
+    withMongoose(new Mongoose(), async (own) => {
+      own.plugin(uniqueGuard, { hideValues: ['ssn'], indexes: { ssn_1: {} } });
+      const model = own.model('User', schema()) as unknown as AnyModel;
+      await model.init();
+      for (const error of await provokeTwice(model)) {
+        expect(error).toHaveProperty('errors.token.value', 'taken-token');
+        expect(error).not.toHaveProperty('uniqueGuard');
+      }
+      expect(warn).not.toHaveBeenCalled();
+    }));
+});
+
+describe('a path below or above', () => {
+  const nested = () => new Schema({ profile: { ssn: { type: String, unique: true } } });
+  const kinds = (definition: object) => {
+    const kind = new Schema({ kind: String }, { discriminatorKey: 'kind' });
+    const all = new Schema({ list: [kind], one: kind }) as unknown as Schema;
+    for (const path of ['list', 'one']) {
+      (
+        all.path(path) as unknown as { discriminator(name: string, of: Schema): void }
+      ).discriminator('A', new Schema({ secret: definition } as never));
+    }
+    return all;
+  };
+  const inner = (definition: object) => new Schema({ x: definition } as never, { _id: false });
+  const hidden = { type: String, select: false };
+  const SECRET = 'sec-ret';
+
+  const A = { kind: 'A', secret: SECRET };
+  const cases: [string, Schema, Doc, Doc, UniqueGuardOptions][] = [
+    [
+      'of a nested object',
+      nested() as never,
+      {},
+      { profile: { ssn: SECRET } },
+      { hideValues: ['profile'] },
+    ],
+    [
+      'of an array of subdocuments',
+      new Schema({ c: [inner(String as never)] }) as never,
+      { 'c.x': 1 },
+      { c: [{ x: SECRET }] },
+      { hideValues: ['c'] },
+    ],
+    [
+      'of an array, with a place',
+      new Schema({ c: [inner(String as never)] }) as never,
+      { 'c.x': 1 },
+      { c: [{ x: SECRET }] },
+      { hideValues: ['c.0.x'] },
+    ],
+    [
+      'of an index on the whole object',
+      new Schema({ c: inner(String as never) }) as never,
+      { c: 1 },
+      { c: { x: SECRET } },
+      { hideValues: ['c.x'] },
+    ],
+    [
+      'of an index on the whole object, by select',
+      new Schema({ c: inner(hidden) }) as never,
+      { c: 1 },
+      { c: { x: SECRET } },
+      {},
+    ],
+    [
+      'of an embedded discriminator in an array',
+      kinds(hidden),
+      { 'list.secret': 1 },
+      { list: [A] },
+      {},
+    ],
+    ['of an embedded discriminator', kinds(hidden), { 'one.secret': 1 }, { one: A }, {}],
+    [
+      'of a Map',
+      new Schema({ m: { type: Map, of: String, select: false } }) as never,
+      { 'm.k': 1 },
+      { m: { k: SECRET } },
+      {},
+    ],
+    [
+      'of an array of arrays',
+      new Schema({ a: [[hidden]] } as never) as never,
+      { 'a.0': 1 },
+      { a: [[SECRET]] },
+      {},
+    ],
+    [
+      'of an array of arrays of subdocuments',
+      new Schema({ a: [[inner(hidden)]] } as never) as never,
+      { 'a.0.x': 1 },
+      { a: [[{ x: SECRET }]] },
+      {},
+    ],
+  ];
+
+  it.each(cases)('%s is hidden', async (_, ofModel, index, document, options) => {
+    if (Object.keys(index).length > 0) ofModel.index(index as never, { unique: true });
+    const model = await compile(ofModel, options);
+    await model.create(document);
+    for (const write of [
+      () => model.create(document),
+      () => model.insertMany([document]),
+      () => model.bulkWrite([{ insertOne: { document } }]),
+    ]) {
+      const error = (await rejection(write())) as UniqueValidationError;
+      expect(Object.values(error.errors)).toMatchObject([{ value: undefined }]);
+      expect(outputsOf(error, model).join()).not.toContain(SECRET);
+    }
+    expect(JSON.stringify(await model.auditUniqueIndexes())).not.toContain(SECRET);
+  });
+});
+
+/** Every way out of an error. */
+function outputsOf(error: UniqueValidationError, model: AnyModel): string[] {
+  const { cause, stack = '', message, errors } = error;
+  const rows = error.validationErrors ?? [];
+  const notes = [error, ...rows].map((one) => (one as unknown as Doc)['uniqueGuard']);
+  return [
+    message,
+    stack,
+    String(error),
+    JSON.stringify(error),
+    JSON.stringify({ ...error, cause, rows }),
+    JSON.stringify(Object.values(errors).map(({ value, properties }) => [value, properties])),
+    inspect(error),
+    inspect(error, { depth: null }),
+    inspect(cause, { depth: null }),
+    inspect(rows, { depth: null }),
+    inspect(structuredClone({ message, stack, cause: String(cause), notes })),
+    inspect(structuredCloneOf(error), { depth: null }),
+    String(explainUniqueIndexError(error, model)),
+    inspect(notes),
+  ];
+}
+
+/** What reaches a worker or another process; a bulk error has functions, which cannot be cloned. */
+function structuredCloneOf(error: unknown): unknown {
+  try {
+    return structuredClone(error);
+  } catch (failure) {
+    return failure;
+  }
+}
 
 it('__proto__ never becomes a key of errors', async () => {
   const path = { indexes: { token_1: { path: '__proto__' } } };

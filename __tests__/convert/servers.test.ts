@@ -61,7 +61,7 @@ describe('a server that names the index', () => {
     const reason = expect.stringContaining(
       'names the index other_1, which the schema of ' +
         model.modelName +
-        ' does not declare; declare it: schema.index(',
+        ' does not declare. Declare it: schema.index(',
     ) as string;
     expect(error).toHaveProperty('uniqueGuard', { reason });
     expect(Object.keys(error)).not.toContain('uniqueGuard');

@@ -5,7 +5,7 @@
  */
 import mongoose from 'mongoose';
 import {
-  explainIndexBuildError,
+  explainUniqueIndexError,
   formatAudit,
   isDuplicateKeyError,
   isUniqueValidationError,
@@ -169,7 +169,7 @@ async function run(): Promise<unknown[]> {
     [many.created, many.skipped, many.failed, entries[2]?.error?.name],
     [taken?.errors['email']?.kind, await methods.checkUnique({}).then((one) => one?.code)],
     [ofUser?.errors.email?.kind, status, differences, group, undeclared, steps.length > 0],
-    [formatAudit(audit).includes('email_1'), explainIndexBuildError(ofUser, User) === undefined],
+    [formatAudit(audit).includes('email_1'), explainUniqueIndexError(ofUser, User) === undefined],
     [problem?.status, problem?.instance, invalid?.pointer],
     [misspelt, isAny, notes.length, typeof User.saveOrUpsert, typeof wrongInput],
   ];

@@ -41,6 +41,8 @@ interface RunOptions {
   env?: Record<string, string>;
   nodeArgs?: string[];
   cwd?: string;
+  /** What arrives on standard input. */
+  input?: string;
 }
 
 /** A directory with `lib` as the package has it, and the Mongoose that this test run is for. */
@@ -62,7 +64,10 @@ export function makeWorkplace(): Workplace {
   mkdirSync(modules, { recursive: true });
   symlinkSync(path.dirname(require.resolve('mongoose')), path.join(modules, 'mongoose'));
   symlinkSync(path.join(directory, 'package'), path.join(modules, 'mongoose-unique-guard'));
-  writeFileSync(path.join(directory, 'package/package.json'), '{ "main": "./dist/index.js" }');
+  writeFileSync(
+    path.join(directory, 'package/package.json'),
+    '{ "main": "./dist/index.js", "version": "1.2.3" }',
+  );
   const app = path.join(directory, 'app');
   return {
     directory,
@@ -70,14 +75,20 @@ export function makeWorkplace(): Workplace {
       writeFileSync(path.join(app, name), text);
       return name;
     },
-    run: (args, { env = {}, nodeArgs = [], cwd = app } = {}) =>
-      run([...nodeArgs, path.join(dist, 'cli/main.js'), ...args], env, cwd),
+    run: (args, { env = {}, nodeArgs = [], cwd = app, input = '' } = {}) =>
+      run([...nodeArgs, path.join(dist, 'cli/main.js'), ...args], env, cwd, input),
   };
 }
 
-function run(args: string[], env: Record<string, string>, cwd: string): Promise<Outcome> {
+function run(
+  args: string[],
+  env: Record<string, string>,
+  cwd: string,
+  input: string,
+): Promise<Outcome> {
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, args, { cwd, env: { PATH, ...env }, timeout: 30_000 });
+  child.stdin.on('error', () => undefined).end(input);
   const read = { stdout: '', stderr: '' };
   child.stdout.on('data', (part: Buffer) => (read.stdout += part.toString()));
   child.stderr.on('data', (part: Buffer) => (read.stderr += part.toString()));

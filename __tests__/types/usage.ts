@@ -10,7 +10,7 @@ import mongoose, {
   type Types,
 } from 'mongoose';
 import {
-  explainIndexBuildError,
+  explainUniqueIndexError,
   formatAudit,
   isUniqueValidationError,
   uniqueGuard,
@@ -306,7 +306,7 @@ export async function audit(error: unknown) {
   const report = await User.auditUniqueIndexes({ sample: 3 });
   is<boolean>()(report.ok);
   is<string>()(formatAudit(report));
-  is<string | undefined>()(explainIndexBuildError(error, User));
+  is<string | undefined>()(explainUniqueIndexError(error, User));
   // @ts-expect-error the sample is a number
   await User.auditUniqueIndexes({ sample: 'all' });
 }

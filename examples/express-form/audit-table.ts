@@ -1,5 +1,11 @@
 import { inspect } from 'node:util';
-import type { AuditedIndex, Blocking, IndexSpec, UniqueIndexAudit } from 'mongoose-unique-guard';
+import type {
+  AuditedIndex,
+  Blocking,
+  IndexSpec,
+  LeftoverIndex,
+  UniqueIndexAudit,
+} from 'mongoose-unique-guard';
 
 export interface AuditTable {
   model: string;
@@ -12,15 +18,15 @@ interface AuditRow {
   keys: string;
   isOk: boolean;
   state: string;
-  /** In what the index differs, and the keys that block it. */
+  /** How the index differs, and the keys that block it. */
   findings: string[];
-  /** What to do about it, in this order. */
+  /** What to do, in this order. */
   steps: string[];
 }
 
 /** The report of one model in words, a row for each index. */
 export function toAuditTable(audit: UniqueIndexAudit): AuditTable {
-  const { model, collection, indexes, undeclared } = audit;
+  const { model, collection, indexes, undeclared, leftover } = audit;
   return {
     model,
     collection,
@@ -33,6 +39,26 @@ export function toAuditTable(audit: UniqueIndexAudit): AuditTable {
         findings: [],
         steps: ['Declare it in the schema, where those who write the app can see it'],
       })),
+      ...leftover.map((index) => toLeftoverRow(model, index)),
+    ],
+  };
+}
+
+/** A warning: what is declared exists, and documents may still have values there. */
+function toLeftoverRow(model: string, index: LeftoverIndex): AuditRow {
+  const { name, absentPaths, documents } = index;
+  const paths = absentPaths.join(', ');
+  return {
+    ...toName(index),
+    isOk: true,
+    state: 'left over: the schema does not have its paths',
+    findings: [
+      `New documents have no value for ${paths}: the second one may fail`,
+      `Documents with a value there: ${documents}`,
+    ],
+    steps: [
+      `If no code writes ${paths} any more, drop the index, which gives up its protection of these values: await ${model}.collection.dropIndex(${show(name)})`,
+      `Otherwise add ${paths} to the schema, and declare the index`,
     ],
   };
 }
@@ -40,7 +66,7 @@ export function toAuditTable(audit: UniqueIndexAudit): AuditTable {
 const toName = ({ name, keyPattern }: IndexSpec) => ({ name, keys: show(keyPattern) });
 
 function toRow(model: string, index: AuditedIndex): AuditRow {
-  const { status, differences = [], blocking, notExamined } = index;
+  const { status, differences = [], obstacle, blocking, notExamined } = index;
   return {
     ...toName(index),
     isOk: status === 'ok',
@@ -50,6 +76,7 @@ function toRow(model: string, index: AuditedIndex): AuditRow {
         ({ option, declared, actual }) =>
           `${option}: ${showOption(declared)} in the schema, ${showOption(actual)} in the database`,
       ),
+      ...(obstacle === undefined ? [] : [obstacle]),
       ...(blocking ? listBlocking(blocking, Object.keys(index.keyPattern)) : []),
       ...(notExamined === undefined ? [] : [`Its documents were not examined: ${notExamined}`]),
     ],
@@ -76,27 +103,27 @@ function listBlocking({ keys, groups, unindexable = 0 }: Blocking, paths: string
   ];
 }
 
-/** First the documents, then the index. Never to go without one: it is what keeps duplicates out. */
+/** First the documents, then the index. Never to give up one that prevents duplicates. */
 function toSteps(model: string, index: AuditedIndex): string[] {
-  const { status, differences = [], blocking, notExamined } = index;
+  const { status, differences = [], blocking, missingValues, notExamined } = index;
   if (status === 'ok') return [];
   if (status === 'building') {
-    return ['Wait, and load this page again: until it is built, nothing keeps duplicates out'];
+    return ['Wait, and load this page again: until it is built, nothing prevents duplicates'];
   }
   const steps: string[] = [];
-  if (blocking && isForMissing(index, blocking)) {
-    steps.push('Where null stands for a path that need not be there, declare the index sparse');
-  }
-  if (blocking && blocking.keys > 0) {
+  if (missingValues !== undefined) steps.push(`Missing values count as null. ${missingValues}`);
+  if (blocking && hasDuplicates(index, blocking)) {
     steps.push(
       'Decide for each key which document keeps it, and merge, change or delete the others',
     );
   }
   if (blocking?.unindexable) steps.push('Leave an array on one of the paths only');
-  if (notExamined !== undefined) steps.push('See whether the server can build such an index');
+  if (status === 'cannot be built')
+    steps.push('Follow the advice beside it, and load this page again');
+  else if (notExamined !== undefined) steps.push('See whether the server can build such an index');
   else if (status === 'missing') steps.push(`Build it: await ${model}.createIndexes()`);
   else if (status === 'not unique') {
-    steps.push('Make it unique: the index that is there keeps nothing out');
+    steps.push('Make it unique: the existing index prevents no duplicates');
   } else if (differences.every(({ option }) => option === 'name')) {
     steps.push('Give the index in the schema the name that it has in the database');
   } else {
@@ -108,13 +135,11 @@ function toSteps(model: string, index: AuditedIndex): string[] {
   return steps;
 }
 
-/** Documents without the paths all have one key, unless the index leaves them out. */
-function isForMissing({ sparse, partialFilterExpression }: IndexSpec, { groups }: Blocking) {
-  if (sparse || partialFilterExpression) return false;
-  return groups.some(({ key }) => {
-    const values = Object.values(key);
-    return values.length > 0 && values.every((value) => value === null);
-  });
+/** Documents without a value are not to be merged, where the path is optional. */
+function hasDuplicates({ missingValues }: AuditedIndex, { keys, groups }: Blocking): boolean {
+  if (missingValues === undefined) return keys > 0;
+  const isMissing = groups.map(({ key }) => Object.values(key).every((value) => value === null));
+  return keys > isMissing.filter(Boolean).length;
 }
 
 const showOption = (value: unknown): string => (value === undefined ? 'none' : show(value));

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import mongoose from 'mongoose';
-import { explainIndexBuildError, type AnyModel } from 'mongoose-unique-guard';
+import { explainUniqueIndexError, type AnyModel } from 'mongoose-unique-guard';
 import type * as EmbeddedMongoDB from '../embedded-mongodb';
 import { createApp } from './app';
 import { createModels } from './models';
@@ -54,7 +54,7 @@ async function buildIndexes(model: AnyModel): Promise<void> {
   try {
     await model.init();
   } catch (error) {
-    const reason = explainIndexBuildError(error, model);
+    const reason = explainUniqueIndexError(error, model);
     throw reason === undefined ? error : new Error(reason, { cause: error });
   }
 }

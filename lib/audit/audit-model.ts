@@ -1,11 +1,11 @@
-/** The report on a model's unique indexes: what is declared, what is there, what is in the way. */
+/** The report on a model's unique indexes: what is declared, what exists, and what prevents the rest. */
 import { isValueHidden } from '../convert/hide-values';
 import type { AnyModel } from '../mongoose-internals';
 import { findOptions } from '../options/plugin-options';
 import { show } from '../options/show';
+import { adviseOptional } from './advise-optional';
 import {
   compareIndex,
-  isOnSamePaths,
   type IndexComparison,
   type IndexDifference,
   type IndexStatus,
@@ -13,30 +13,38 @@ import {
 import { readIndexes, type CollectionIndexes } from './database-index';
 import { findDeclaredIndexes, type IndexSpec } from './declared-index';
 import { findBlocking, type Blocking } from './find-blocking';
+import { findObstacle } from './find-obstacle';
+import { findUndeclared, type LeftoverIndex } from './find-undeclared';
 
-/** What is there of the unique indexes that a schema declares; plain data. */
+/** The state of the unique indexes that a schema declares; plain data. */
 export interface UniqueIndexAudit {
   /** The model's name. */
   model: string;
   /** The name of its collection. */
   collection: string;
-  /** Is every declared unique index there, as it is declared? */
+  /** Does every declared unique index exist as declared? */
   ok: boolean;
   /** The declared ones, `_id` aside. */
   indexes: AuditedIndex[];
-  /** Unique in the database, and declared by no model of the connection. */
+  /** Unique in the database, on paths of the schema, and declared by no model of the connection. */
   undeclared: IndexSpec[];
+  /** The same on paths that no schema has: left over from a path that was renamed or removed. */
+  leftover: LeftoverIndex[];
 }
 
 /** A declared index, with what Mongoose adds to it when it is built. */
 export interface AuditedIndex extends IndexSpec {
   /** How the database's index compares with it. */
   status: IndexStatus;
-  /** In what the database's index is not the declared one. */
+  /** How the database's index differs from the declared one. */
   differences?: IndexDifference[];
-  /** The documents that block its build; left out where it need not be built. */
+  /** Why the server refuses to build it, and what to do; with the status `cannot be built` alone. */
+  obstacle?: string;
+  /** The documents that block its build; missing where it need not be built. */
   blocking?: Blocking;
-  /** Why nobody looked for such documents. */
+  /** What to do about blocking documents that have no value, where the path is optional. */
+  missingValues?: string;
+  /** Why such documents were not looked for. */
   notExamined?: string;
 }
 
@@ -55,7 +63,7 @@ interface AuditSettings {
   onProgress?: ((step: AuditStep) => void) | undefined;
 }
 
-/** Reads only: one round trip, and up to three scans for each index that is not there. */
+/** Reads only: one round trip, and up to three scans for each index that is missing, one for a leftover. */
 export async function auditModel(
   model: AnyModel,
   settings: AuditSettings,
@@ -66,10 +74,12 @@ export async function auditModel(
   for (const declared of findDeclaredIndexes(model)) {
     const comparison = compareIndex(declared, existing, (value) => EJSON.serialize(value));
     const { status, differences } = comparison;
+    const obstacle = await findObstacle(model, declared, comparison, existing);
     indexes.push({
       ...declared,
-      status,
+      status: obstacle === undefined ? status : 'cannot be built',
       ...(differences.length > 0 && { differences }),
+      ...(obstacle !== undefined && { obstacle }),
       ...(needsBuild(comparison) && (await examine(model, declared, existing, settings))),
     });
   }
@@ -78,11 +88,11 @@ export async function auditModel(
     collection: model.collection.name,
     ok: indexes.every(({ status }) => status === 'ok'),
     indexes,
-    undeclared: findUndeclared(model, existing),
+    ...(await findUndeclared(model, existing)),
   };
 }
 
-/** One that has another name and is otherwise the same keeps duplicates out already. */
+/** One that has another name and is otherwise the same prevents duplicates already. */
 function needsBuild({ status, differences }: IndexComparison): boolean {
   if (status === 'different') return differences.some(({ option }) => option !== 'name');
   return status === 'missing' || status === 'not unique';
@@ -93,7 +103,7 @@ async function examine(
   declared: IndexSpec,
   { isView }: CollectionIndexes,
   { sample, onProgress }: AuditSettings,
-): Promise<Pick<AuditedIndex, 'blocking' | 'notExamined'>> {
+): Promise<Pick<AuditedIndex, 'blocking' | 'missingValues' | 'notExamined'>> {
   const collection = model.collection.name;
   const notExamined = isView
     ? `${collection} is a view, which has no indexes`
@@ -102,30 +112,21 @@ async function examine(
   onProgress?.({ model: model.modelName, collection, index: declared.name });
   const options = findOptions(model.schema);
   const isHidden = (path: string): boolean => isValueHidden(model, options, path);
-  return { blocking: await findBlocking(model, declared, sample, isHidden) };
+  const blocking = await findBlocking(model, declared, sample, isHidden);
+  const missingValues = adviseOptional(model, declared, blocking);
+  return { blocking, ...(missingValues !== undefined && { missingValues }) };
 }
 
-/** Where the server builds no unique index, or an aggregation cannot tell its keys. */
+/** Where the server builds no unique index, or an aggregation cannot compute its keys. */
 function findReasonAgainst({ keyPattern }: IndexSpec): string | undefined {
   const kind = Object.values(keyPattern).find((direction) => typeof direction === 'string');
   if (kind === 'hashed') return 'a hashed index cannot be unique';
   if (kind !== undefined) return `the keys of a ${show(kind)} index are the server's own`;
   const paths = Object.keys(keyPattern);
   if (paths.some((path) => path.endsWith('$**'))) return 'a wildcard index cannot be unique';
-  // Of `a.0` the server decides by each document whether 0 is a place or a name.
+  // For `a.0` the server decides in each document whether 0 is a place or a name.
   const odd = paths.find((path) => path.split('.').some((name) => /^(\$.*|\d*)$/.test(name)));
   return odd === undefined
     ? undefined
     : `the path ${show(odd)} has a part that is a number, empty, or begins with "$"`;
-}
-
-/** Declared by none of the models that share the collection, discriminators and others. */
-function findUndeclared(model: AnyModel, { indexes }: CollectionIndexes): IndexSpec[] {
-  const declared = Object.values(model.db.models)
-    .filter(({ collection }) => collection.name === model.collection.name)
-    .concat(model)
-    .flatMap((one) => findDeclaredIndexes(one));
-  return indexes
-    .filter((index) => index.isUnique && !declared.some((one) => isOnSamePaths(one, index.spec)))
-    .map(({ spec }) => spec);
 }

@@ -5,21 +5,24 @@ import type { CollectionIndexes, DatabaseIndex } from './database-index';
 import type { IndexSpec } from './declared-index';
 
 /**
- * - `ok`: it is there as declared.
- * - `missing`: nothing keeps duplicates out.
- * - `not unique`: an index on the same keys is there, without `unique`.
- * - `different`: one is there that is not the declared one; `differences` says in what.
- * - `building`: it is being built; until that is done, nothing keeps duplicates out.
+ * - `ok`: it exists as declared.
+ * - `missing`: nothing prevents duplicates.
+ * - `cannot be built`: nothing prevents duplicates, and the server refuses to build the index:
+ *   `obstacle` says why and what to do.
+ * - `not unique`: an index on the same keys exists, without `unique`.
+ * - `different`: one exists that is not the declared one; `differences` says how.
+ * - `building`: it is being built; until that is done, nothing prevents duplicates.
  */
-export type IndexStatus = 'ok' | 'missing' | 'not unique' | 'different' | 'building';
+export type IndexStatus =
+  'ok' | 'missing' | 'cannot be built' | 'not unique' | 'different' | 'building';
 
-/** One thing that the schema and the database say differently of an index. */
+/** One difference between the declared index and that of the database. */
 export interface IndexDifference {
-  /** What it is that differs. */
+  /** The option that differs. */
   option: 'name' | 'keyPattern' | 'sparse' | 'partialFilterExpression' | 'collation';
-  /** What the schema says; undefined where it has no such option. */
+  /** The value in the schema; undefined where it has no such option. */
   declared: unknown;
-  /** What the database has; undefined where it has no such option. */
+  /** The value in the database; undefined where it has no such option. */
   actual: unknown;
 }
 
@@ -73,7 +76,7 @@ function toStatus({ actual, differences }: Compared): IndexStatus {
   return actual.isBuilding ? 'building' : 'ok';
 }
 
-function findDifferences(
+export function findDifferences(
   declared: IndexSpec,
   actual: IndexSpec,
   defaultCollation: CollectionIndexes['defaultCollation'],
@@ -104,7 +107,7 @@ const COLLATION_DEFAULTS = {
   maxVariable: 'punct',
 };
 
-/** The server lists every setting; compared is what was given, and what has one default everywhere. */
+/** The server lists every setting; only what was given, and what has one default everywhere, is compared. */
 function findCollationDifference(
   { collation, keyPattern }: IndexSpec,
   actual: IndexSpec,

@@ -12,19 +12,19 @@ import {
 import { findDatabase } from './database-index';
 import type { IndexSpec } from './declared-index';
 
-/** What keeps a unique index from being built. */
+/** The documents that prevent a unique index from being built. */
 export interface Blocking {
-  /** How many keys stand in more than one document. */
+  /** How many keys are in more than one document. */
   keys: number;
   /** How many documents have one of these keys. */
   documents: number;
   /** Some of these keys, those in the most documents first. */
   groups: BlockingGroup[];
-  /** Documents with arrays on two paths of the index, which no index can hold; left out where none. */
+  /** Documents with arrays on two paths of the index, which no index can hold; missing if there are none. */
   unindexable?: number;
 }
 
-/** One key that stands in several documents. */
+/** One key that several documents have. */
 export interface BlockingGroup {
   /** By path; null also stands for a path that is missing. A value that is hidden is left out. */
   key: Record<string, unknown>;
@@ -80,7 +80,8 @@ async function run<Row>(model: AnyModel, { collation }: IndexSpec, stages: Stage
 const WIRE_VERSION = 17;
 const COMMAND_NOT_FOUND = 59;
 
-async function isRecentServer(model: AnyModel): Promise<boolean> {
+/** MongoDB 6.0 or later? One round trip. */
+export async function isRecentServer(model: AnyModel): Promise<boolean> {
   const db = await findDatabase(model);
   const { maxWireVersion } = (await db.command({ hello: 1 }).catch((error: unknown) => {
     // A server so old that the command has another name.

@@ -5,11 +5,13 @@ import type { AuditedIndex, UniqueIndexAudit } from './audit-model';
 import type { IndexDifference } from './compare-indexes';
 import type { IndexSpec } from './declared-index';
 import type { Blocking, BlockingGroup } from './find-blocking';
+import type { LeftoverIndex } from './find-undeclared';
+import { isOfMissingValues } from './advise-optional';
 
 /**
  * The report of `Model.auditUniqueIndexes()`, or several, as text for a terminal or a log: a line for
- * each index and, for each problem, what to do next. No colours; what a document holds is escaped, so
- * that it cannot steer the terminal. Values that are hidden in errors are not in the report, nor here.
+ * each index and, for each problem, what to do next. No colours; stored values are escaped, so
+ * that they cannot control the terminal. Values that are hidden in errors are not in the report, nor here.
  *
  * @param audits one report, or a list of them
  * @throws TypeError where it is given something else, such as the promise of a report
@@ -23,7 +25,7 @@ export function formatAudit(audits: UniqueIndexAudit | readonly UniqueIndexAudit
     : [audits as UniqueIndexAudit];
   list.forEach(checkAudit);
   const blocks = [...list.map(formatOne), summarize(list)];
-  return blocks.map((lines) => lines.map(escape).join('\n')).join('\n\n');
+  return blocks.map((lines) => lines.map(escapeControls).join('\n')).join('\n\n');
 }
 
 function checkAudit(audit: unknown): void {
@@ -35,10 +37,15 @@ function checkAudit(audit: unknown): void {
 }
 
 function formatOne(audit: UniqueIndexAudit): string[] {
-  const { model, collection, indexes, undeclared } = audit;
+  const { model, collection, indexes, undeclared, leftover } = audit;
   const rows = [
     ...indexes.map((index) => ({ index, result: toResult(index), more: explain(audit, index) })),
     ...undeclared.map((index) => ({ index, result: 'undeclared', more: adviseDeclaring(index) })),
+    ...leftover.map((index) => ({
+      index,
+      result: 'leftover',
+      more: explainLeftover(audit, index),
+    })),
   ];
   const width = widthOf(rows.map(({ index }) => index.name));
   const patternWidth = widthOf(rows.map(({ index }) => showObject(index.keyPattern)));
@@ -70,43 +77,40 @@ function toResult({ status, blocking, notExamined }: AuditedIndex): string {
 const isFree = ({ keys, unindexable = 0 }: Blocking): boolean => keys + unindexable === 0;
 
 function explain(audit: UniqueIndexAudit, index: AuditedIndex): string[] {
-  const { differences = [], blocking, notExamined } = index;
+  const { differences = [], obstacle, blocking, missingValues, notExamined } = index;
   const paths = Object.keys(index.keyPattern);
   return [
     ...differences.map(showDifference),
+    ...(obstacle === undefined ? [] : [obstacle]),
     ...(blocking?.groups ?? []).map((group) => showGroup(group, paths)),
     ...(blocking && blocking.keys > blocking.groups.length
       ? [`… ${count(blocking.keys - blocking.groups.length, 'more key')}`]
       : []),
+    ...(missingValues === undefined ? [] : [`Missing values count as null. ${missingValues}`]),
     ...(notExamined === undefined ? [] : [`${notExamined}.`]),
     ...advise(audit, index),
   ];
 }
 
-/** What to do next. Never to give up an index that keeps duplicates out. */
+/** What to do next. Never to give up an index that prevents duplicates. */
 function advise({ model }: UniqueIndexAudit, index: AuditedIndex): string[] {
   const { status, differences = [], blocking, notExamined, name } = index;
   if (status === 'ok') return [];
   if (status === 'building') {
-    return ['Next: wait, and audit again. Until it is built, nothing keeps duplicates out.'];
+    return ['Next: wait, and audit again. Until it is built, nothing prevents duplicates.'];
   }
   const steps = [
-    ...(blocking && blocking.keys > 0
+    ...(blocking && hasDuplicates(index, blocking)
       ? ['decide for each key which document keeps it, and merge, change or delete the others']
-      : []),
-    ...(blocking && mayBeOptional(index, blocking)
-      ? [
-          'where null stands for a path that need not be there, declare the index sparse, or with a ' +
-            'partialFilterExpression',
-        ]
       : []),
     ...(blocking?.unindexable ? ['leave one array on the paths of the index, or none'] : []),
   ];
-  if (notExamined !== undefined) steps.push('see whether the server can build it');
+  if (status === 'cannot be built') steps.push('follow the advice above, and audit again');
+  else if (notExamined !== undefined) steps.push('see whether the server can build it');
   else if (status === 'missing') steps.push(`await ${model}.createIndexes()`);
   else if (status === 'not unique') {
     steps.push(
-      `replace the index ${name}, which keeps nothing out, by the unique one ` +
+      `replace the index ${name}, which prevents no duplicates, by the unique one ` +
         `(MongoDB 6.0 and later convert it in place: collMod with prepareUnique, then unique)`,
     );
   } else if (differences.every(({ option }) => option === 'name')) {
@@ -115,26 +119,44 @@ function advise({ model }: UniqueIndexAudit, index: AuditedIndex): string[] {
   } else {
     steps.push(
       'where the database is right, change the schema; where the schema is right, give its index a ' +
-        `name of its own and await ${model}.createIndexes(), while the other goes on guarding`,
+        `name of its own and await ${model}.createIndexes(), while the other still prevents duplicates`,
     );
   }
   return steps.map((step, place) => `${place === 0 ? 'Next' : 'Then'}: ${step}.`);
 }
 
-/** Documents without the paths all have one key, unless the index leaves them out. */
-function mayBeOptional(index: AuditedIndex, { groups }: Blocking): boolean {
-  if (index.sparse || index.partialFilterExpression) return false;
-  return groups.some(({ key }) => {
-    const values = Object.values(key);
-    return values.length > 0 && values.every((value) => value === null);
-  });
+/** Documents without a value are not to be merged, where the path is optional. */
+function hasDuplicates({ missingValues }: AuditedIndex, { keys, groups }: Blocking): boolean {
+  const optional = missingValues === undefined ? 0 : groups.filter(isOfMissingValues).length;
+  return keys > optional;
+}
+
+/** What it does to new documents, what it still protects, and both ways out. */
+function explainLeftover(
+  { model }: UniqueIndexAudit,
+  { name, keyPattern, absentPaths, documents, sparse, partialFilterExpression }: LeftoverIndex,
+): string[] {
+  const paths = absentPaths.map(show).join(', ');
+  const isLimited = sparse === true || partialFilterExpression !== undefined;
+  return [
+    isLimited
+      ? `The schema does not have ${paths}; of the new documents the index holds those that its options select.`
+      : `The schema does not have ${paths}, so each new document counts as null there, and the second one fails.`,
+    `${count(documents, 'document')} ${documents === 1 ? 'has' : 'have'} a value there.`,
+    `Next: if no code writes ${paths} any more, drop the index, which gives up its protection of these ` +
+      `values: await ${model}.collection.dropIndex(${show(name)}).`,
+    `Otherwise: add ${paths} to the schema, and declare the index: ${showDeclaration(keyPattern, name)}.`,
+  ];
 }
 
 function adviseDeclaring({ keyPattern, name }: IndexSpec): string[] {
   return [
-    'Next: declare it, so that errors of bulk writes are explained: ' +
-      `schema.index(${showObject(keyPattern)}, { unique: true, name: ${show(name)} }).`,
+    `Next: declare it, so that errors of bulk writes are explained: ${showDeclaration(keyPattern, name)}.`,
   ];
+}
+
+function showDeclaration(keyPattern: IndexSpec['keyPattern'], name: string): string {
+  return `schema.index(${showObject(keyPattern)}, { unique: true, name: ${show(name)} })`;
 }
 
 function showDifference({ option, declared, actual }: IndexDifference): string {
@@ -154,10 +176,12 @@ function summarize(audits: UniqueIndexAudit[]): string[] {
   const indexes = audits.flatMap((audit) => audit.indexes);
   const bad = indexes.filter(({ status }) => status !== 'ok').length;
   if (indexes.length === 0) return ['No unique index is declared.'];
+  const leftovers = audits.flatMap(({ leftover }) => leftover).length;
   return [
     bad === 0
       ? `All ${count(indexes.length, 'unique index', 'unique indexes')} as declared.`
       : `${bad} of ${count(indexes.length, 'unique index', 'unique indexes')} not as declared.`,
+    ...(leftovers === 0 ? [] : [`${count(leftovers, 'leftover index', 'leftover indexes')}.`]),
   ];
 }
 
@@ -189,7 +213,7 @@ function toText(value: unknown): string {
 }
 
 /** Control characters, and those that change the direction of text: stored by anybody. */
-function escape(line: string): string {
+export function escapeControls(line: string): string {
   return line.replace(
     /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

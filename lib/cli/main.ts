@@ -1,46 +1,58 @@
 #!/usr/bin/env node
 /* istanbul ignore file -- it is a process of its own, and cli.test.ts runs it as one */
+import { createRequire } from 'node:module';
+import { text } from 'node:stream/consumers';
 import { HELP, parseCommand, UsageError } from './parse-command';
 import { redact } from './redact';
 import { runAudit } from './run-audit';
+import { runExplain } from './run-explain';
 
 const BAD_USE = 2;
 
 let uri = process.env['MONGODB_URI'];
 
-/** A models file may call `process.exit()`, or wait for what never comes: no report is no good news. */
+/** A models file may call `process.exit()`, or never finish loading: no report is not success. */
 function onEarlyExit(): void {
   process.exitCode = BAD_USE;
-  process.stderr.write('mongoose-unique-guard: the process ended before the audit did\n');
+  process.stderr.write('mongoose-unique-guard: the process ended before the command did\n');
 }
 
 /** A models file may leave timers and connections that would keep the process. */
-function exit(stream: NodeJS.WriteStream, text: string, exitCode: number): void {
+function exit(stream: NodeJS.WriteStream, output: string, exitCode: number): void {
   process.off('exit', onEarlyExit);
-  stream.write(text, () => process.exit(exitCode));
+  stream.write(output, () => process.exit(exitCode));
 }
 
 /** Nothing is printed that may hold the connection string, whoever threw it. */
 function fail(error: unknown): void {
-  const text = error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
   const hint = error instanceof UsageError ? '\nTry mongoose-unique-guard --help.' : '';
-  exit(process.stderr, `mongoose-unique-guard: ${redact(text, uri)}${hint}\n`, BAD_USE);
+  exit(process.stderr, `mongoose-unique-guard: ${redact(message, uri)}${hint}\n`, BAD_USE);
 }
 
 // A models file may start things that fail on their own.
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 
+function readVersion(): string {
+  const require = createRequire(__filename);
+  return (require('../../package.json') as { version: string }).version;
+}
+
 async function main(): Promise<void> {
   const command = parseCommand(process.argv.slice(2), process.env);
-  if (command.kind === 'help') {
-    process.stdout.write(HELP);
+  if (command.kind === 'help' || command.kind === 'version') {
+    process.stdout.write(command.kind === 'help' ? HELP : `${readVersion()}\n`);
     return;
   }
-  ({ uri } = command);
-  // What the models file says must not get into the report.
+  uri = command.uri ?? uri;
+  // What the models file prints must not get into the report.
   globalThis.console = new console.Console(process.stderr);
   process.on('exit', onEarlyExit);
+  if (command.kind === 'explain') {
+    exit(process.stdout, await runExplain(command, process.cwd(), () => text(process.stdin)), 0);
+    return;
+  }
   const { output, exitCode } = await runAudit(command, process.cwd(), process.stderr);
   exit(process.stdout, output, exitCode);
 }

@@ -1,69 +1,106 @@
 /** Reads the command line and the environment. Pure. */
 import { parseArgs } from 'node:util';
+import { findNearest } from './nearest';
 
-/** What was asked for. */
+/** The parsed command line. */
 export type Command =
-  { kind: 'help' } | { kind: 'audit'; uri: string; models: string; sample?: number; json: boolean };
+  | { kind: 'help' }
+  | { kind: 'version' }
+  | {
+      kind: 'audit';
+      uri: string;
+      models: string;
+      sample?: number;
+      json: boolean;
+      strict: boolean;
+    }
+  | { kind: 'explain'; text: string | undefined; models: string; uri: string | undefined };
 
 /** A mistake of the one who typed the command: exit code 2, and no stack. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-export const HELP = `Usage: mongoose-unique-guard audit --models <file> [--uri <uri>] [--json] [--sample <n>]
+export const HELP = `Usage: mongoose-unique-guard audit --models <file> [--uri <uri>] [--json] [--sample <n>] [--strict]
+       mongoose-unique-guard explain [<text>] --models <file> [--uri <uri>]
 
-Compares the unique indexes that Mongoose models declare with those that the database has, and
-finds the documents that block the ones that are not there. It changes nothing.
+audit compares the unique indexes that Mongoose models declare with those that the database has, and
+finds the documents that block the missing ones. explain reads the text of an error (E11000 or the
+failed build of an index) from <text> or standard input, such as a log line, and prints why it
+happened and what fixes it. Neither changes anything.
 
   --models <file>  CommonJS or ES module that exports the models, or registers them on mongoose; for
-                   TypeScript set NODE_OPTIONS="--import tsx", or what else loads it
-  --uri <uri>      connection string; default: the environment variable MONGODB_URI
+                   TypeScript set NODE_OPTIONS="--import tsx", or another loader
+  --uri <uri>      connection string. audit: default: the environment variable MONGODB_URI. explain:
+                   optional, to look up the paths of the index in the database
   --json           the reports as a JSON array, for programs (types as in MongoDB Extended JSON)
   --sample <n>     how many blocking keys to list, and _ids for each; 0 to 1000, default 10
-  --help           this text
+  --strict         leftover indexes fail the audit, too
+  --help           this help
+  --version        the version of mongoose-unique-guard
 
-Exit code: 0 all is as declared, 1 something is not, 2 it could not be found out.
+Exit code of audit: 0 all is as declared, 1 something is not, 2 the audit failed. Of explain: 0, or 2
+if the text has no such error.
 `;
+
+const COMMANDS = ['audit', 'explain'];
+
+const OPTIONS = {
+  uri: { type: 'string' },
+  models: { type: 'string' },
+  sample: { type: 'string' },
+  json: { type: 'boolean' },
+  strict: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+} as const;
 
 /** @throws UsageError that says what is missing or not known */
 export function parseCommand(args: string[], env: Record<string, string | undefined>): Command {
   const { values, positionals } = parse(args);
   if (values.help) return { kind: 'help' };
+  if (values.version) return { kind: 'version' };
   const [command, ...others] = positionals;
-  if (command !== 'audit' || others.length > 0) {
+  if (command === undefined) throw new UsageError('a command is missing: audit or explain');
+  if (!COMMANDS.includes(command)) throw new UsageError(describeUnknown(command));
+  const { models, json = false, strict = false } = values;
+  if (command === 'explain') {
+    if (others.length > 1) throw new UsageError('explain takes one text: put it in quotes');
+    if (models === undefined) throw new UsageError('--models is missing');
+    return { kind: 'explain', text: others[0], models, uri: values.uri };
+  }
+  if (others.length > 0) {
     // Not what was typed: it may be a connection string.
-    throw new UsageError(
-      command === undefined
-        ? 'a command is missing'
-        : 'the only command is audit; what it needs is given by name: --models <file>, --uri <uri>',
-    );
+    throw new UsageError('audit takes options only: --models <file>, --uri <uri>');
   }
   // An empty variable is none.
   const uri = values.uri ?? (env['MONGODB_URI'] || undefined);
   if (uri === undefined) {
     throw new UsageError('--uri is missing, and MONGODB_URI is not set in the environment');
   }
-  if (values.models === undefined) throw new UsageError('--models is missing');
-  const { models, json = false } = values;
-  return { kind: 'audit', uri, models, json, ...parseSample(values.sample) };
+  if (models === undefined) throw new UsageError('--models is missing');
+  return { kind: 'audit', uri, models, json, strict, ...parseSample(values.sample) };
+}
+
+/** What was typed is not repeated: it may be a connection string. */
+function describeUnknown(command: string): string {
+  const nearest = findNearest(command, COMMANDS);
+  return nearest === undefined
+    ? 'the commands are audit and explain; all else is given by options, such as --models <file>'
+    : `unknown command; did you mean ${nearest}?`;
 }
 
 function parse(args: string[]) {
   try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        uri: { type: 'string' },
-        models: { type: 'string' },
-        sample: { type: 'string' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
+    return parseArgs({ args, allowPositionals: true, options: OPTIONS });
   } catch (error) {
-    // The first sentence says what is wrong; the others are of a dash at the start.
-    throw new UsageError((error as Error).message.split(/\. |\.?\n/)[0]);
+    // The first sentence says what is wrong; the others are about a dash at the start.
+    const [message = ''] = (error as Error).message.split(/\. |\.?\n/);
+    const [, unknown = ''] = /^Unknown option '--?(.+)'/.exec(message) ?? [];
+    const nearest = findNearest(unknown, Object.keys(OPTIONS));
+    throw new UsageError(
+      nearest === undefined ? message : `${message}; did you mean --${nearest}?`,
+    );
   }
 }
 

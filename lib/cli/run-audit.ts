@@ -1,4 +1,4 @@
-/** The command itself: from what was typed to the text and the exit code. */
+/** The command `audit`: from the parsed command line to the output and the exit code. */
 import type { UniqueIndexAudit } from '../audit/audit-model';
 import { auditUniqueIndexes } from '../audit/audit-unique-indexes';
 import { formatAudit } from '../audit/format-audit';
@@ -11,7 +11,7 @@ import { preventBuilds, requireMongoose } from './user-mongoose';
 
 type AuditCommand = Extract<Command, { kind: 'audit' }>;
 
-/** The report, and 0 where all is as declared, else 1. Rejects where that could not be found out. */
+/** The report, and 0 where all is as declared, else 1. Rejects where the audit fails. */
 export async function runAudit(
   command: AuditCommand,
   directory: string,
@@ -23,10 +23,12 @@ export async function runAudit(
   const models = await loadModels(file, mongoose);
   const { connections, notes } = await connectModels(models, command.uri);
   for (const note of notes) errors.write(`Note: ${note}.\n`);
+  const isGood = ({ ok, leftover }: UniqueIndexAudit): boolean =>
+    ok && !(command.strict && leftover.length > 0);
   try {
     const audits = await auditAll(models, command, errors);
     const output = command.json ? toJSON(audits, mongoose.mongo.BSON) : formatAudit(audits);
-    return { output: `${output}\n`, exitCode: audits.every(({ ok }) => ok) ? 0 : 1 };
+    return { output: `${output}\n`, exitCode: audits.every(isGood) ? 0 : 1 };
   } finally {
     await Promise.allSettled(connections.map((connection) => connection.close()));
   }
@@ -51,7 +53,7 @@ async function auditAll(
   return audits;
 }
 
-/** Extended JSON: an ObjectId is told from a text. */
+/** Extended JSON, in which an ObjectId is no string. */
 function toJSON(audits: UniqueIndexAudit[], { EJSON }: AnyModel['base']['mongo']['BSON']): string {
   return EJSON.stringify(audits, undefined, 2);
 }

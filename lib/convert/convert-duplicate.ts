@@ -3,13 +3,17 @@ import { findWireVersion, type AnyModel } from '../mongoose-internals';
 import type { UniqueGuardOptions } from '../options/plugin-options';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import type { Write } from '../write/write';
+import { explainDuplicate } from './explain-duplicate';
+import { explainIndexBuild } from './explain-index-build';
 import type { ServerDuplicate } from './find-duplicates';
 import { findPossibleIndexes } from './find-possible-indexes';
 import { hideCause } from './hide-values';
 import { findViolatedIndex, toViolatedIndex, type ViolatedIndex } from './match-index';
 import { isIndexBuild, parseDuplicateKey, type DuplicateKey } from './parse-duplicate-key';
+import { reportOptionMistakes } from './option-mistakes';
+import { toRefusedKey } from './refused-key';
 import { toIndexErrors } from './to-validator-errors';
-import { makeValidationError, type UniqueValidationError } from './validation-error';
+import { addHidden, makeValidationError, type UniqueValidationError } from './validation-error';
 
 /** What all duplicates of one error have in common; read once, for a bulk may hold many. */
 export interface Conversion {
@@ -38,23 +42,26 @@ export function convertDuplicate(
   cause: object,
 ): UniqueValidationError | string {
   const { model, options, indexes, indexNames } = conversion;
-  if (isIndexBuild(duplicate.text)) {
-    return 'it is about the build of an index, which explainIndexBuildError(error, model) explains';
-  }
   const key = parseDuplicateKey(duplicate, indexNames);
   if (isOfAnotherCollection(key, model)) {
     const { db, collection } = model;
-    return `it is about the collection ${String(key.db)}.${String(key.collection)}, not ${db.name}.${collection.name}`;
+    const named = `${String(key.db)}.${String(key.collection)}`;
+    return `The error is about the collection ${named}, not ${db.name}.${collection.name}.`;
   }
+  if (isIndexBuild(duplicate.text)) return explainIndexBuild(model, key);
   const index =
     findViolatedIndex(key, indexes) ??
     (duplicate.isServers ? findOnlyPossibleIndex(key, write, conversion) : undefined);
-  if (index === undefined) return explainMissingIndex(key, model);
+  const refused = toRefusedKey(model, key, write);
+  if (index === undefined || refused.absent.length > 0) return explainDuplicate(model, refused);
   const isPlain = key.hasFlags === true || isFlagging(model);
   const errors = toIndexErrors(model, options, index, { ...key, isPlain }, write);
-  if (errors === undefined) return 'the violated index has no path that an error can stand on';
+  if (errors === undefined)
+    return 'The violated index has no path that an error can be reported on.';
   const isHidden = errors.hidesValue || hasFoundValue(duplicate, cause);
-  return makeValidationError(model, errors, isHidden ? hideCause(cause) : cause);
+  const error = makeValidationError(model, errors, isHidden ? hideCause(cause) : cause);
+  const reason = reportOptionMistakes(model, options);
+  return reason === undefined ? error : addHidden(error, { uniqueGuard: { reason } });
 }
 
 /** From this version on, MongoDB 6.0, the server says which values of a key are sort keys. */
@@ -70,7 +77,7 @@ function hasFoundValue({ text }: ServerDuplicate, cause: object): boolean {
 }
 
 /** A pre('save') middleware that writes elsewhere may hand us the other collection's error. */
-function isOfAnotherCollection({ db, collection }: DuplicateKey, model: AnyModel): boolean {
+export function isOfAnotherCollection({ db, collection }: DuplicateKey, model: AnyModel): boolean {
   if (db === undefined || collection === undefined) return false;
   // A connection that was never opened has no name yet.
   const { name = '' } = model.db as { name?: string };
@@ -90,11 +97,4 @@ function findOnlyPossibleIndex(
     new ObjectId().toHexString(),
   );
   return index === undefined || others.length > 0 ? undefined : toViolatedIndex(index);
-}
-
-function explainMissingIndex({ indexName }: DuplicateKey, { modelName }: AnyModel): string {
-  return indexName === undefined
-    ? `the server does not say which index was violated, and ${modelName} has more than one that could be`
-    : `the server names the index ${indexName}, which the schema of ${modelName} does not declare; ` +
-        `declare it: schema.index({ … }, { unique: true, name: '${indexName}' })`;
 }

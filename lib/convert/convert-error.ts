@@ -48,16 +48,12 @@ export function convertError(error: unknown, model: AnyModel, shape: ErrorShape)
   try {
     const outcome = convert(error, model, shape);
     if (typeof outcome !== 'string') return outcome as CallbackError;
-    note = toNote(outcome);
+    note = { reason: outcome };
   } catch (failure) {
     // Whatever failed here, the caller's own error is the one that matters.
-    note = { reason: 'Not converted: a message function or the conversion failed.', failure };
+    note = { reason: 'A message function or the conversion failed.', failure };
   }
   return leaveWithNote(error, model, note) as CallbackError;
-}
-
-function toNote(reason: string): UniqueGuardNote {
-  return { reason: `Not converted: ${reason}.` };
 }
 
 function leaveWithNote(error: unknown, model: AnyModel, note: UniqueGuardNote): unknown {
@@ -83,7 +79,7 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
     shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
   if (found === undefined || (shape.kind !== 'any' && !isOfServer(found))) return error;
   const conversion = startConversion(model, findOptions(model.schema), (row, reason) => {
-    if (!hasNote(row)) leaveWithNote(row, model, toNote(reason));
+    if (!hasNote(row)) leaveWithNote(row, model, { reason });
   });
   const carry = (outcome: object | string) => {
     // Mongoose's wrapper, or the caller's, comes before what is in it.

@@ -1,21 +1,30 @@
 /** Which values stay out of errors, and what stands in their place. */
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import type { UniqueGuardOptions } from '../options/plugin-options';
-import { findPathType, prefixesOf } from '../schema/path';
+import { findPathTypes } from '../schema/find-path-types';
+import { isRelated, withoutPlaces } from '../schema/path';
 import { schemasOf } from '../schema/unique-index';
+import { findUnknownPaths } from './option-mistakes';
 import { addHidden } from './validation-error';
 
 const MESSAGE = 'E11000 duplicate key error (the value is hidden)';
 
-/** By option, or because the schema itself leaves the path out of what it reads. */
+/**
+ * By option, or because the schema itself leaves the path out of what it reads. A hidden path hides
+ * what lies above it as well, whose value contains it. Where an option names a path that the schema
+ * does not have, which may be a typing error, all values are hidden.
+ */
 export function isValueHidden(model: AnyModel, options: UniqueGuardOptions, path: string): boolean {
   const { hideValues = [] } = options;
-  if (hideValues === true || hideValues.includes(path)) return true;
+  if (hideValues === true || findUnknownPaths(model, options).length > 0) return true;
+  const plain = withoutPlaces(path);
+  if (hideValues.some((one) => isRelated(plain, withoutPlaces(one)))) return true;
   return schemasOf(model).some((schema) => isUnselected(schema, path));
 }
 
 function isUnselected(schema: AnySchema, path: string): boolean {
-  return prefixesOf(path).some((one) => findPathType(schema, one)?.options?.select === false);
+  const { at, above, below } = findPathTypes(schema, path);
+  return [...at, ...above, ...below].some(({ options }) => options?.select === false);
 }
 
 /** The driver's error without its text, its keyValue and the operation: they all hold the value. */

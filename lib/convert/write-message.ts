@@ -1,16 +1,16 @@
 /** Chooses the message of a violation and fills it. */
-import { findElementType, type AnyModel } from '../mongoose-internals';
+import type { AnyModel } from '../mongoose-internals';
 import type {
   MessageContext,
   UniqueGuardOptions,
   UniqueIndexOptions,
 } from '../options/plugin-options';
-import { findPathType } from '../schema/path';
+import { findPathTypes } from '../schema/find-path-types';
 import { schemasOf } from '../schema/unique-index';
 
 /**
- * The text for one path: the first message that is set, from the most particular to the default.
- * Throws what a message function throws, and a TypeError where it returns no text.
+ * The message for one path: the first message that is set, from the most particular to the default.
+ * Throws what a message function throws, and a TypeError where it returns no string.
  */
 export function toMessage(
   context: MessageContext,
@@ -27,7 +27,7 @@ export function toMessage(
   if (typeof message === 'string') return fillTemplate(message, context);
   const text: unknown = message(context);
   if (typeof text === 'string') return text;
-  throw new TypeError(`uniqueGuard: a message function returned ${typeof text}, not a text.`);
+  throw new TypeError(`uniqueGuard: a message function returned ${typeof text}, not a string.`);
 }
 
 /** Mongoose's way to give a message, `unique: [true, 'Email taken']`; it is for that path's own index. */
@@ -35,9 +35,8 @@ function findPathMessage(model: AnyModel, indexPaths: string[]): string | undefi
   const [indexPath, ...others] = indexPaths;
   if (indexPath === undefined || others.length > 0) return undefined;
   for (const schema of schemasOf(model)) {
-    const type = findPathType(schema, indexPath);
-    const ofElements = type && findElementType(type);
-    for (const unique of [type?.options?.unique, ofElements?.options?.unique]) {
+    for (const { options } of findPathTypes(schema, indexPath).at) {
+      const unique = options?.unique;
       if (Array.isArray(unique) && typeof unique[1] === 'string') return unique[1];
     }
   }
@@ -78,14 +77,14 @@ function fillTemplate(template: string, context: MessageContext): string {
 }
 
 function toText(value: unknown): string {
-  // Not told, or hidden.
+  // Unknown, or hidden.
   if (value === undefined) return '';
   if (typeof value === 'symbol' || value === null) return String(value);
   if (typeof value !== 'object') return `${value as number}`;
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
   const { toString } = value as { toString?: unknown };
   const hasText = typeof toString === 'function' && toString !== Object.prototype.toString;
-  // An object's own text: ObjectId, Decimal128, Buffer and the like.
+  // An object's own string: ObjectId, Decimal128, Buffer and the like.
   return hasText && !Array.isArray(value) && !(value instanceof Map)
     ? (toString as () => string).call(value)
     : JSON.stringify(value, toPlain);

@@ -43,6 +43,15 @@ export function schemasOf(model: AnyModel): AnySchema[] {
   return [...new Set(models)].map(({ schema }) => schema as AnySchema);
 }
 
+/** The models that share the collection: the base, all its discriminators, and others on the connection. */
+export function modelsOfCollection(model: AnyModel): AnyModel[] {
+  const base = baseOf(model);
+  const sharing = Object.values(model.db.models).filter(
+    ({ collection }) => collection.name === model.collection.name,
+  );
+  return [...new Set([model, base, ...Object.values(base.discriminators ?? {}), ...sharing])];
+}
+
 /** The model that a discriminator is one of; any other model itself. */
 export function baseOf(model: AnyModel): AnyModel {
   const baseName = findBaseName(model);
@@ -79,6 +88,16 @@ export function readUniqueIndex(
     ...(sparse && { sparse: true }),
     ...(builtFilter && { builtFilter: { ...builtFilter } }),
   };
+}
+
+/** The partial filters of all indexes that the schema declares, unique or not. */
+export function readDeclaredFilters(
+  schema: AnySchema,
+): { name: string; filter: Record<string, unknown> }[] {
+  return schema.indexes().flatMap(([definition, options]: [object, IndexOptions]) => {
+    const { name = defaultName(definition), partialFilterExpression: filter } = options;
+    return filter === undefined ? [] : [{ name, filter: filter }];
+  });
 }
 
 /** `unique: [true, message]` is Mongoose's own form for a message. */

@@ -20,7 +20,7 @@ export async function saveOrUpsert(
   input: unknown,
   options: SaveOrUpsertOptions = {},
 ): Promise<SaveOrUpsertResult<unknown>> {
-  checkOptionsOfOne(options);
+  checkOptionsOfOne(options, input);
   const call = startUpsertCall(this, options);
   const prepared = await prepareUpsert(call, input);
   const maxRetries = findMaxRetries(this, options);

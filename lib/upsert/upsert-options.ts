@@ -1,5 +1,5 @@
 import type { ClientSession, Document, Types } from 'mongoose';
-import { isMongooseDocument } from '../mongoose-internals';
+import { isMongooseDocument, type AnyModel } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
 import {
   BOOLEAN_RULE,
@@ -40,8 +40,7 @@ export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
 };
 
 /** A path, a list of paths in any order, or the name of a unique index; editors complete the paths. */
-type ConflictTargetOf<Raw> =
-  PathOf<Raw> | readonly PathOf<Raw>[] | (string & Record<never, never>);
+type ConflictTargetOf<Raw> = PathOf<Raw> | readonly PathOf<Raw>[] | (string & Record<never, never>);
 
 /** Options that saveOrUpsert and saveOrUpsertMany share. */
 export interface UpsertOptions<Raw = AnyRaw> {
@@ -151,8 +150,32 @@ const MANY_RULES: Rules = {
 };
 
 /** Throws a TypeError that says what was given and what to write instead; nothing was sent. */
-export function checkOptionsOfOne(options: unknown): void {
+export function checkOptionsOfOne(options: unknown, input: unknown): void {
+  refuseUpdateArgument(input, options);
   checkAll('saveOrUpsert', options, RULES);
+}
+
+/** As in `findOneAndUpdate(filter, update)`: all of the second argument is an update. */
+function refuseUpdateArgument(input: unknown, options: unknown): void {
+  if (!isObject(input) || !isObject(options) || Array.isArray(options)) return;
+  const given = Object.keys(options);
+  const isKnown = (name: string): boolean =>
+    Object.hasOwn(RULES, name) || name === 'update' || name === 'saveMiddleware';
+  if (given.length === 0 || given.some(isKnown)) return;
+  const operators = given.filter((name) => name.startsWith('$'));
+  const others = operators.filter((name) => name !== '$set' && name !== '$setOnInsert');
+  const written = given.flatMap((name) => {
+    const operand: unknown = (options as Record<string, unknown>)[name];
+    if (!name.startsWith('$')) return [name];
+    return others.includes(name) || !isObject(operand) ? [] : Object.keys(operand);
+  });
+  const paths = [...new Set([...Object.keys(input), ...written])].join(', ');
+  const onConflict = others.map((name) => `${name}: { … }`).join(', ');
+  const call = `saveOrUpsert({ ${paths} }${others.length === 0 ? '' : `, { onConflict: { ${onConflict} } }`})`;
+  throw new TypeError(
+    `saveOrUpsert: options has no ${show(given[0])}; allowed are ${Object.keys(RULES).join(', ')}. ` +
+      `The first argument holds all paths to write, not a filter: ${call}.`,
+  );
 }
 
 /** The same for saveOrUpsertMany. */
@@ -200,10 +223,12 @@ export function skipsMiddleware(
 }
 
 /** Throws a TypeError where the input is none. */
-export function checkInput(input: unknown): asserts input is object {
+export function checkInput(input: unknown, model: AnyModel): asserts input is object {
   const isInput = isObject(input) && !Array.isArray(input);
   if (isInput && !isMongooseDocument(input)) return;
-  const given = isInput ? 'a Mongoose document' : show(input);
+  const isOther = isInput && !(input instanceof (model.base.Document as unknown as () => void));
+  const document = isOther ? 'a document of another copy of mongoose' : 'a Mongoose document';
+  const given = isInput ? document : show(input);
   throw new TypeError(
     `saveOrUpsert: the input is ${given}; it must be a plain object of the paths to write, such as ` +
       '{ email, name }. To store a document that was loaded, call its save().',

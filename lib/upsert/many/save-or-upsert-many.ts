@@ -77,6 +77,11 @@ export async function saveOrUpsertMany(
 function checkInputs(inputs: unknown): asserts inputs is Inputs {
   const isObject = typeof inputs === 'object' && inputs !== null;
   if (isObject && (Symbol.iterator in inputs || Symbol.asyncIterator in inputs)) return;
+  if (isObject && 'then' in inputs) {
+    throw new TypeError(
+      'saveOrUpsertMany: the inputs are a promise; await it: saveOrUpsertMany(await inputs).',
+    );
+  }
   throw new TypeError(
     `saveOrUpsertMany: the inputs are ${show(inputs)}; they must be an array, an iterable or an async ` +
       'iterable of plain objects. For one input call saveOrUpsert.',

@@ -64,7 +64,7 @@ interface Outcome extends Changes {
 
 /** Casts, validates and runs middleware as a save would; nothing is sent. */
 export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<PreparedUpsert> {
-  checkInput(input);
+  checkInput(input, call.model);
   const { options, named, rule } = call;
   const inserted = new call.model(input) as unknown as AnyDocument;
   const model = inserted.constructor;

@@ -1,0 +1,31 @@
+/** Finds the word that somebody meant. Pure. */
+
+const MAX_EDITS = 2;
+
+/** The one of `words` that is at most two edits away; undefined where none is. */
+export function findNearest(typed: string, words: readonly string[]): string | undefined {
+  const [nearest] = words
+    .map((word) => ({ word, edits: countEdits(typed, word) }))
+    .filter(({ word, edits }) => edits <= Math.min(MAX_EDITS, word.length - 1))
+    .sort((a, b) => a.edits - b.edits);
+  return nearest?.word;
+}
+
+/** Levenshtein's distance; what is much longer than any word is not compared. */
+function countEdits(typed: string, word: string): number {
+  if (typed.length > word.length + MAX_EDITS) return Infinity;
+  let row = Array.from({ length: word.length + 1 }, (_, at) => at);
+  for (let place = 0; place < typed.length; place += 1) {
+    const next = [place + 1];
+    for (let at = 1; at <= word.length; at += 1) {
+      const [left, above, diagonal] = [next[at - 1], row[at], row[at - 1]] as [
+        number,
+        number,
+        number,
+      ];
+      next.push(Math.min(left + 1, above + 1, diagonal + Number(typed[place] !== word[at - 1])));
+    }
+    row = next;
+  }
+  return row[word.length] as number;
+}

@@ -1,0 +1,69 @@
+/** The key that an index refused: its paths, and which of them have no value. Pure. */
+import { findKind, type AnyModel, type AnySchema } from '../mongoose-internals';
+import { hasPath } from '../schema/find-path-types';
+import { findUniqueIndexes, isSamePattern } from '../schema/unique-index';
+import { isPathUpdated, type Write } from '../write/write';
+import { findWrittenKeys } from '../write/written-keys';
+import type { DuplicateKey } from './parse-duplicate-key';
+
+export interface RefusedKey {
+  indexName: string | undefined;
+  /** Undefined where neither the server nor the schema says it. */
+  keyPattern: Record<string, unknown> | undefined;
+  /** Those of its paths whose value is null or missing. */
+  missing: string[];
+  /** Those of them that the schema of the written document does not have. */
+  absent: string[];
+}
+
+export function toRefusedKey(model: AnyModel, key: DuplicateKey, write: Write): RefusedKey {
+  const { indexName } = key;
+  const nulls = findNullPaths(key.keyText);
+  const keyPattern =
+    key.keyPattern ??
+    findUniqueIndexes(model).find(({ name }) => name === indexName)?.keyPattern ??
+    (nulls && Object.fromEntries(nulls.map((path) => [path, 1])));
+  const missing = Object.keys(keyPattern ?? {}).filter((path) => {
+    if (key.keyValue.has(path)) return key.keyValue.get(path) === null;
+    if (nulls !== undefined) return nulls.includes(path);
+    const written = findWrittenKeys(write, { [path]: 1 });
+    return written.length > 0 && written.every(([part]) => part?.value === null);
+  });
+  return { indexName, keyPattern, missing, absent: findAbsent(model, key, missing, write) };
+}
+
+/** `{ a: null, b: null }`: a string that somebody stored would stand in quotes. */
+function findNullPaths(keyText = ''): string[] | undefined {
+  const [, all] = /^\{ ((?:[\w.$-]+: null(?:, )?)+) \}/.exec(keyText) ?? [];
+  return all?.split(', ').map((part) => part.slice(0, -': null'.length));
+}
+
+/** What a write changes was meant; what it could not know of was not. */
+function findAbsent(
+  model: AnyModel,
+  { indexName, keyPattern }: DuplicateKey,
+  missing: string[],
+  write: Write,
+): string[] {
+  if (missing.length === 0) return [];
+  const schema = findWrittenSchema(model, write);
+  const isDeclared = findUniqueIndexes(model).some(
+    (index) =>
+      index.name === indexName || (keyPattern && isSamePattern(index.keyPattern, keyPattern)),
+  );
+  // It takes every path, and the index says that this one is among them.
+  if (isDeclared && schema.options.strict === false) return [];
+  return missing.filter((path) => !hasPath(schema, path) && !isPathUpdated(write, path));
+}
+
+/** That of the discriminator, where a write on the base names one. */
+function findWrittenSchema(model: AnyModel, write: Write): AnySchema {
+  const schema = model.schema as AnySchema;
+  const key = findKind(schema)?.key;
+  if (key === undefined) return schema;
+  const value = findWrittenKeys(write, { [key]: 1 })[0]?.[0]?.value;
+  const written = Object.values(model.discriminators ?? {}).find(
+    (one) => findKind(one.schema as AnySchema)?.value === value,
+  );
+  return (written?.schema as AnySchema | undefined) ?? schema;
+}

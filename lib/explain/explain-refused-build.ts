@@ -1,0 +1,142 @@
+/** Why the server refuses to build an index at all: 67 and 224, 85 and 86. Pure. */
+import { dropCommand } from '../convert/explain-duplicate';
+import type { AnyModel, AnySchema } from '../mongoose-internals';
+import { readDeclaredFilters, modelsOfCollection } from '../schema/unique-index';
+import { findRefusedExpression, type RefusedExpression } from './refused-expression';
+
+/** A sentence or two; undefined for any other error. */
+export function explainRefusedBuild(
+  error: Record<string, unknown>,
+  model: AnyModel | undefined,
+): string | undefined {
+  const { code, message } = error;
+  if (typeof message !== 'string') return undefined;
+  if (code === 67 || code === 224) return explainExpressionError(message, model);
+  return code === 85 || code === 86 ? explainConflict(message, model) : undefined;
+}
+
+/** MongoDB 4.4 words it in one way, 6.0 in another; of the second kind there are other errors as well. */
+function explainExpressionError(message: string, model: AnyModel | undefined): string | undefined {
+  const isOld = message.includes('unsupported expression in partial index');
+  const isOfFilter =
+    isOld ||
+    message.includes('xpression not supported in partial index') ||
+    (message.includes('partialFilterExpression') &&
+      message.endsWith(' is not allowed in this context'));
+  if (!isOfFilter) return undefined;
+  const [, named] = / name: "([^"]*)"/.exec(message) ?? [];
+  const schemas = model === undefined ? [] : schemasOn(model);
+  for (const { name, filter } of schemas.flatMap((schema) => readDeclaredFilters(schema))) {
+    const refused = findRefusedExpression(filter, schemas, isOld);
+    if (refused && (named === undefined || named === name)) {
+      return explainExpression(name, model, refused);
+    }
+  }
+  const subject = named === undefined ? 'An index' : `The index ${named}`;
+  return (
+    `${subject} cannot be built: its partialFilterExpression has an operator that partial indexes do not ` +
+    'support. Supported are equality, $gt, $gte, $lt, $lte, $type, $exists: true, $and, and from MongoDB 6.0 ' +
+    '$or and $in.'
+  );
+}
+
+function schemasOn(model: AnyModel): AnySchema[] {
+  return modelsOfCollection(model).map(({ schema }) => schema as AnySchema);
+}
+
+export function explainExpression(
+  name: string,
+  model: AnyModel | undefined,
+  { what, instead }: RefusedExpression,
+): string {
+  const of = model === undefined ? '' : ` of ${model.modelName}`;
+  return `The index ${name}${of} cannot be built: partial indexes do not support ${what}. ${instead}`;
+}
+
+const REQUESTED = 'Requested index: ';
+const EXISTING = ', existing index: ';
+
+function explainConflict(message: string, model: AnyModel | undefined): string {
+  const [, otherName] = /already exists with a different name: (\S+)$/.exec(message) ?? [];
+  if (otherName !== undefined) return explainOtherName(otherName, model);
+  const [, byName] = /Index with name: (.+?) already exists/.exec(message) ?? [];
+  const [requested, existing] = parseSpecs(message);
+  const name = existing.get('name')?.replace(/^"(.*)"$/, '$1') ?? byName;
+  const differences = [...new Set([...requested.keys(), ...existing.keys()])]
+    .filter((option) => !IGNORED.includes(option) && requested.get(option) !== existing.get(option))
+    .map(
+      (option) =>
+        `${option}: ${requested.get(option) ?? 'none'}, not ${existing.get(option) ?? 'none'}`,
+    );
+  return explainBlocked(name, model, differences);
+}
+
+/** What the build of an index adds by itself. */
+const IGNORED = ['v', 'background', 'ns'];
+
+/** The same index, or one on the same keys, stands under another name. */
+function explainOtherName(name: string, model: AnyModel | undefined): string {
+  return (
+    `An index cannot be built: the collection has one on the same keys, named ${name}. Give the declared ` +
+    `index that name if their options are the same (name: '${name}'); otherwise ${replaceCommands(name, model)}.`
+  );
+}
+
+/** Another index holds the name or the keys. `differences` says how the declared one differs from it. */
+export function explainBlocked(
+  name: string | undefined,
+  model: AnyModel | undefined,
+  differences: string[],
+): string {
+  const subject = name === undefined ? 'An index' : `The index ${name}`;
+  const of = model === undefined ? '' : ` of ${model.modelName}`;
+  const list = differences.length === 0 ? '' : ` (declared ${differences.join('; ')})`;
+  return (
+    `${subject}${of} cannot be built: the collection has an index of that name with other keys or ` +
+    `options${list}. Replace it: ${replaceCommands(name, model)}${differences.join() === NOT_UNIQUE ? IN_PLACE : ''}.`
+  );
+}
+
+/** The only difference of an index that lacks `unique`. */
+export const NOT_UNIQUE = 'unique: true, not none';
+const IN_PLACE =
+  '; MongoDB 6.0 and later also convert it in place (collMod with prepareUnique, then unique)';
+
+function replaceCommands(name: string | undefined, model: AnyModel | undefined): string {
+  const modelName = model?.modelName ?? 'Model';
+  const drop = dropCommand(modelName, name);
+  return `${drop}; await ${modelName}.createIndexes()`;
+}
+
+type Spec = Map<string, string>;
+
+function parseSpecs(message: string): [requested: Spec, existing: Spec] {
+  const start = message.indexOf(REQUESTED);
+  const middle = message.indexOf(EXISTING, start);
+  if (start < 0 || middle < 0) return [new Map(), new Map()];
+  return [
+    parseSpec(message.slice(start + REQUESTED.length, middle)),
+    parseSpec(message.slice(middle + EXISTING.length)),
+  ];
+}
+
+/** `{ v: 2, key: { a: 1 } }` as its outermost entries. */
+function parseSpec(text: string): Spec {
+  const spec: Spec = new Map();
+  let depth = 0;
+  let entry = '';
+  for (const character of text) {
+    if (character === '}' || character === ']') depth -= 1;
+    if (depth === 0 || (depth === 1 && character === ',')) {
+      addEntry(spec, entry);
+      entry = '';
+    } else entry += character;
+    if (character === '{' || character === '[') depth += 1;
+  }
+  return spec;
+}
+
+function addEntry(spec: Spec, entry: string): void {
+  const [name = '', ...value] = entry.split(': ');
+  if (value.length > 0) spec.set(name.trim(), value.join(': ').trim());
+}
