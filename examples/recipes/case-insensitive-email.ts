@@ -1,4 +1,7 @@
-/** One account per e-mail address, however it is written: a collation, and the address stays as typed. */
+/**
+ * One account per e-mail address, however it is written, and the address stays as typed. saveOrUpsert
+ * searches with the index's collation; your own queries have to name it.
+ */
 import { model, Schema } from 'mongoose';
 import { isUniqueValidationError, uniqueGuard } from 'mongoose-unique-guard';
 
@@ -17,7 +20,6 @@ export async function run(): Promise<void> {
     if (isUniqueValidationError(error, Account)) console.log(error.errors.email?.value);
   }); // alice@example.ORG
 
-  // saveOrUpsert searches with the index's collation; your own queries have to name it.
   const { created, doc } = await Account.saveOrUpsert({ email: 'ALICE@example.org', name: 'Al' });
   console.log(created, doc.name); // false Al
   console.log(await Account.countDocuments({ email: 'alice@example.org' })); // 0

@@ -1,4 +1,7 @@
-/** A deleted document gives its key back: a partial index holds the others only. */
+/**
+ * A deleted document gives its key back: the partial index holds the others only. To restore one while
+ * its key is in use is a duplicate.
+ */
 import { model, Schema } from 'mongoose';
 import { isUniqueValidationError, uniqueGuard } from 'mongoose-unique-guard';
 
@@ -22,7 +25,6 @@ export async function run(): Promise<void> {
   const { created } = await Member.saveOrUpsert({ email, name: 'Alicia' });
   console.log(created, await Member.countDocuments({ email })); // true 2
 
-  // Back from the dead: the key is in use again, so the index refuses it.
   const restored = await first
     .set({ deletedAt: null })
     .save()
