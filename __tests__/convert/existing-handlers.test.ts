@@ -152,6 +152,11 @@ describe('what an error hook put on the error before the plugin', () => {
     const raw = new mongoose.mongo.MongoServerError({ message, code: 11000, notYetKnown: 1 });
     jest.spyOn(model.collection, 'insertOne').mockRejectedValueOnce(raw as never);
     expect(await rejection(model.create({ email: 'a' }))).not.toHaveProperty('notYetKnown');
+    const row = { index: 0, code: 11000, errmsg: message, op: { email: 'a', token: 'secret' } };
+    expect(Object.keys(toValidationError(row, model) as object).sort()).toEqual([
+      '_message',
+      'errors',
+    ]);
   });
 });
 

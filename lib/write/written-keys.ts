@@ -110,5 +110,5 @@ function write(fragment: Fragment, operator: string, path: string, value: unknow
 function newElements(value: unknown): unknown[] {
   const isMany = typeof value === 'object' && value !== null && '$each' in value;
   if (!isMany) return [value];
-  return Array.isArray(value.$each) ? (value.$each as unknown[]) : [];
+  return [value.$each].flat();
 }
