@@ -1,7 +1,7 @@
 /** The error middleware: the list on top, the handlers below. The only file that sees their `this`. */
+import { convertError, type ErrorShape, findConverted } from './convert/convert-error';
 import type { CallbackError, ClientSession, Query } from 'mongoose';
 import { collectViolations } from './check/collect-all';
-import { convertError, type ErrorShape } from './convert/convert-error';
 import { isUniqueValidationError } from './convert/validation-error';
 import {
   findDocumentSession,
@@ -137,7 +137,7 @@ function convertOne(
 ): void {
   const shape: ErrorShape = { kind: 'single', write };
   const converted = convertError(error, model, shape);
-  const isNews = converted !== error && isUniqueValidationError(converted);
+  const isNews = findConverted(error) === undefined && isUniqueValidationError(converted);
   if (!isNews || !collectsAll(model, call)) {
     next(converted);
     return;

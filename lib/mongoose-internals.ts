@@ -435,10 +435,11 @@ export async function castUpdate(query: {
  *   transaction that surrounds it
  */
 export function findSession(
-  { db: { base } }: AnyModel,
+  model: AnyModel,
   given: ClientSession | null | undefined,
 ): ClientSession | null | undefined {
   if (given !== undefined) return given;
+  const { base } = model;
   const storage = membersOf(base)['transactionAsyncLocalStorage'] as
     { getStore(): { session?: ClientSession } | undefined } | undefined;
   const isSet: unknown = (base as Pick<Mongoose, 'get'>).get(

@@ -515,7 +515,7 @@ describe('discriminators', () => {
     const Base = compile(new Schema({}, { discriminatorKey: 'kind' }));
     const code = () => new Schema({ code: { type: String, unique: true } });
     const [A, B] = ['A', 'B'].map(
-      (kind) => Base.discriminator(`${kind}${String(models)}`, code(), kind) as AnyModel,
+      (kind) => Base.discriminator(`${kind}${String(models)}`, code(), kind) as unknown as AnyModel,
     );
     await A?.createIndexes();
     await expect(B?.createIndexes()).rejects.toMatchObject({ code: 86 });

@@ -775,7 +775,7 @@ describe('the command', () => {
       ]);
       await stored.dropDatabase();
       expect(said[0]).toContain('The unique index email_1 of User could not be built');
-      expect(said[0]).toContain('User.auditUniqueIndexes() lists the documents');
+      expect(said[0]).toContain('User.auditUniqueIndexes() lists them');
       expect(code).toBe(1);
     });
   });

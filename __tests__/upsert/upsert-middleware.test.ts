@@ -3,7 +3,7 @@ import { Schema } from 'mongoose';
 import type { SaveOrUpsertOptions } from 'mongoose-unique-guard';
 import { modelFactory } from '../support/compile';
 import { useDatabase } from '../support/database';
-import type { AnyModel } from '../support/writes';
+import { rejection, type AnyModel } from '../support/writes';
 
 const mongoose = useDatabase();
 const compile = modelFactory(mongoose);
@@ -142,5 +142,38 @@ describe("what pre('findOneAndUpdate') middleware adds to the filter alone", () 
     expect(document).toEqual({ email: 'a', n: 1, deleted: false, ...stored });
     const again = await User.saveOrUpsert({ email: 'a', n: 2 }, { onConflict });
     expect([again.created, await User.countDocuments()]).toEqual([false, 1]);
+  });
+});
+
+describe("a duplicate on another path, whose message is Mongoose's own `unique: [true, message]`", () => {
+  it.each<SaveOrUpsertOptions['middleware']>([true, false, { pre: false }, { post: false }])(
+    'is the ValidationError of that path with middleware: %j',
+    async (middleware) => {
+      const message = 'This name is in use';
+      const schema = new Schema({
+        email: { type: String, unique: true },
+        name: { type: String, unique: [true, message] },
+      });
+      const User = await compile(schema);
+      await User.create({ email: 'a', name: 'A' });
+      const options = { conflictTarget: 'email', ...(middleware !== undefined && { middleware }) };
+      const error = await rejection(User.saveOrUpsert({ email: 'b', name: 'A' }, options));
+      expect(error).toMatchObject({ name: 'ValidationError', errors: { name: { message } } });
+      const entry = { index: 0, error: { errors: { name: { message } } } };
+      const inputs = [{ email: 'b', name: 'A' }];
+      expect(await User.saveOrUpsertMany(inputs, options)).toMatchObject({ results: [entry] });
+    },
+  );
+
+  it('of another model, written by middleware, leaves as the error of that model', async () => {
+    const email = { type: String, unique: [true, 'in use'] };
+    const Other = await compile(new Schema({ email }));
+    await Other.create({ email: 'a' });
+    const schema = new Schema({ email });
+    schema.pre('save', () => Other.create({ email: 'a' }) as never);
+    const User = await compile(schema);
+    const error = await rejection(User.create({ email: 'a' }));
+    expect(error).toMatchObject({ name: 'ValidationError' });
+    expect((error as { model: AnyModel }).model).toBe(Other);
   });
 });

@@ -8,7 +8,7 @@ import { carryOver } from './carry-over';
 import { decorateBulkWriteError, toBulkValidationError } from './convert-bulk';
 import { convertDuplicate, startConversion } from './convert-duplicate';
 import { findDuplicates, isOfServer } from './find-duplicates';
-import { addHidden, isUniqueValidationError } from './validation-error';
+import { addHidden, isUniqueValidationError, type UniqueValidationError } from './validation-error';
 
 /** How the error of a write reaches its caller. */
 export type ErrorShape =
@@ -72,7 +72,8 @@ function isExtensible(error: unknown): error is object {
 
 /** What the caller gets, or a sentence that says why a duplicate is left as it is. */
 function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
-  if (isUniqueValidationError(error)) return error;
+  const converted = findConverted(error);
+  if (converted !== undefined) return converted;
   if (shape.kind !== 'any' && (isDecorated(error) || hasNote(error))) return error;
   // In a hook a user's own error that wraps a duplicate is the user's; Mongoose's wrapper is not.
   const found =
@@ -98,6 +99,16 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
   // A bulk error inside another, or out of the write of one document, is of some other write.
   const isOwn = shape.kind === 'bulkWrite' && found.error === error;
   return isOwn ? decorateBulkWriteError(conversion, found) : error;
+}
+
+/**
+ * The error that was converted before. Mongoose wraps it once more where the violated path has
+ * `unique: [true, message]`: it has a code and a key pattern, as a driver's error.
+ */
+export function findConverted(error: unknown): UniqueValidationError | undefined {
+  if (isUniqueValidationError(error)) return error;
+  const isWrapped = isObject(error) && isMongooseWrapper(error);
+  return isWrapped && isUniqueValidationError(error['cause']) ? error['cause'] : undefined;
 }
 
 /** What `unique: [true, message]` makes of the driver's error before any hook runs. */

@@ -1,4 +1,4 @@
-import { explainIndexBuildError, formatAudit } from 'mongoose-unique-guard';
+import { explainUniqueIndexError, formatAudit } from 'mongoose-unique-guard';
 import type { TourModels } from './models';
 
 export interface LostIndex {
@@ -34,7 +34,7 @@ export function createLostIndex({ Contact }: TourModels) {
         await Contact.createIndexes();
         return undefined;
       } catch (error) {
-        const reason = explainIndexBuildError(error, Contact);
+        const reason = explainUniqueIndexError(error, Contact);
         if (reason === undefined) throw error;
         return reason;
       }

@@ -1,4 +1,5 @@
 /** Sends one prepared upsert as a Mongoose query: its middleware, session, lean and hydration hold. */
+import { findConverted } from '../../convert/convert-error';
 import type { Query } from 'mongoose';
 import { replaceFindOneAndUpdate, skipQueryMiddleware } from '../../mongoose-internals';
 import type { ConflictRule } from '../on-conflict';
@@ -58,7 +59,13 @@ export async function sendUpsert(
     return outcome.value;
   });
 
-  const doc = await query.exec();
+  let doc: unknown;
+  try {
+    doc = await query.exec();
+  } catch (error) {
+    // Where post middleware is skipped, no hook takes Mongoose's wrapper off.
+    throw findConverted(error) ?? error;
+  }
   if (created === undefined) {
     throw new Error(
       "saveOrUpsert: pre('findOneAndUpdate') middleware kept the write from being sent.",
