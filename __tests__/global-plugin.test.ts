@@ -71,7 +71,10 @@ describe('mongoose.plugin(uniqueGuard)', () => {
       mongoose.plugin(uniqueGuard);
       const base = userSchema().add({ inner: userSchema() } as never);
       const model = await compile(mongoose, base);
-      const kind = model.discriminator('Admin', new Schema({ level: Number })) as AnyModel;
+      const kind = model.discriminator(
+        'Admin',
+        new Schema({ level: Number }),
+      ) as unknown as AnyModel;
       await kind.create({ email: 'a', inner: { email: 'x' } });
       expect(await rejection(kind.create({ email: 'b', inner: { email: 'x' } }))).toMatchObject({
         errors: { 'inner.email': { value: 'x' } },

@@ -468,8 +468,8 @@ describe('discriminators', () => {
     dog.index({ chip: 1, t: 1 }, { unique: true });
     dog.index({ pf: 1 }, { unique: true, partialFilterExpression: { pf: { $exists: true } } });
     const cat = new Schema({ lives: { type: Number, unique: true } });
-    const Dog = Base.discriminator(`Dog${String(models)}`, dog, 'dog') as AnyModel;
-    const Cat = Base.discriminator(`Cat${String(models)}`, cat) as AnyModel;
+    const Dog = Base.discriminator(`Dog${String(models)}`, dog, 'dog') as unknown as AnyModel;
+    const Cat = Base.discriminator(`Cat${String(models)}`, cat) as unknown as AnyModel;
     return { Base, Dog, Cat };
   };
   const ofAll = ['tag_1', 't_1_tag_1', 'chip_1', 'sparse_1', 'chip_1_t_1', 'pf_1', 'lives_1'];
@@ -515,7 +515,7 @@ describe('discriminators', () => {
     const Base = compile(new Schema({}, { discriminatorKey: 'kind' }));
     const code = () => new Schema({ code: { type: String, unique: true } });
     const [A, B] = ['A', 'B'].map(
-      (kind) => Base.discriminator(`${kind}${String(models)}`, code(), kind) as AnyModel,
+      (kind) => Base.discriminator(`${kind}${String(models)}`, code(), kind) as unknown as AnyModel,
     );
     await A?.createIndexes();
     await expect(B?.createIndexes()).rejects.toMatchObject({ code: 86 });

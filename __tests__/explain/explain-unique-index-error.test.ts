@@ -377,8 +377,11 @@ describe('an index on paths that the schema does not have', () => {
     const base = user({ name: String }).index({ badge: 1 }, { unique: true });
     const model = await compile(base, []);
     const name = (kind: string) => `${model.modelName}${kind}`;
-    const Staff = model.discriminator(name('Staff'), user({ badge: String })) as AnyModel;
-    const Guest = model.discriminator(name('Guest'), user({ from: String })) as AnyModel;
+    const Staff = model.discriminator(
+      name('Staff'),
+      user({ badge: String }),
+    ) as unknown as AnyModel;
+    const Guest = model.discriminator(name('Guest'), user({ from: String })) as unknown as AnyModel;
     await model.createIndexes();
     await Guest.create({ from: 'here' });
     for (const write of [

@@ -166,7 +166,7 @@ function refuseUpdateArgument(input: unknown, options: unknown): void {
   const operators = given.filter((name) => name.startsWith('$'));
   const others = operators.filter((name) => name !== '$set' && name !== '$setOnInsert');
   const written = given.flatMap((name) => {
-    const operand: unknown = (options as Record<string, unknown>)[name];
+    const operand: unknown = (options)[name];
     if (!name.startsWith('$')) return [name];
     return others.includes(name) || !isObject(operand) ? [] : Object.keys(operand);
   });
