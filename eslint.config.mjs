@@ -38,12 +38,13 @@ const names = () => INTERNALS.map((name) => name.replaceAll('$', '\\$')).join('|
 export default tseslint.config(
   {
     ignores: [
-      'dist',
+      '**/dist',
       'coverage',
       'node_modules',
       'eslint.config.mjs',
-      // Compiled by a test in a project that has those frameworks installed.
+      // Each compiled, and the examples linted, by a test where its frameworks are installed.
       '__tests__/package/frameworks.mts',
+      'examples/{fastify,graphql,nestjs,typegoose}',
     ],
   },
   ...tseslint.configs.strictTypeChecked,
@@ -87,6 +88,10 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-return': 'off',
       '@typescript-eslint/no-unnecessary-type-assertion': 'off',
     },
+  },
+  {
+    files: ['examples/nestjs/**'],
+    rules: { '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }] },
   },
   {
     // In no TypeScript project: what runs in the browser.

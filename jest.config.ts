@@ -7,8 +7,8 @@ const onMongoose = (
 ): NonNullable<Config['projects']>[number] => ({
   displayName,
   testEnvironment: 'node',
-  // Those have a run of their own: npm run test:stress, test:package, test:browser.
-  testMatch: ['**/__tests__/**/*.test.ts', '!**/__tests__/{stress,package,browser}/**'],
+  // Those have a run of their own: npm run test:stress, test:package, test:examples, test:browser.
+  testMatch: ['**/__tests__/**/*.test.ts', '!**/__tests__/{stress,package,frameworks,browser}/**'],
   transform: { '\\.ts$': 'ts-jest' },
   moduleNameMapper: {
     '^mongoose-unique-guard$': '<rootDir>/lib/index.ts',

@@ -125,6 +125,5 @@ describe('has a table of the options, and the types have the same', () => {
 
   it('those of a single index and of a single call stand in the text', () => {
     for (const option of optionsOf('UniqueIndexOptions')) expect(readme).toContain(`\`${option}\``);
-    expect(optionsOf('UniqueGuardCallOptions')).toEqual(['collectAll']);
   });
 });

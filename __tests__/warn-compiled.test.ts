@@ -1,4 +1,5 @@
-import { Mongoose, Schema } from 'mongoose';
+import type { Schema } from 'mongoose';
+import { Mongoose } from 'mongoose';
 import { uniqueGuard } from 'mongoose-unique-guard';
 
 const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);

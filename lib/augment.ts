@@ -38,7 +38,7 @@ export type SavedDocumentOf<M, Lean> = Lean extends true
       : HydratedDocumentOf<M>;
 
 /** The statics that the plugin adds to a model. */
-export interface UniqueGuardStatics {
+interface UniqueGuardStatics {
   /**
    * Creates the document, or updates, skips or replaces the one that is there: one atomic upsert on a
    * unique index, safe when many call it at once.
@@ -157,7 +157,7 @@ export interface UniqueGuardStatics {
 }
 
 /** The method that the plugin adds to a document. */
-export interface UniqueGuardMethods {
+interface UniqueGuardMethods {
   /**
    * No guarantee either: `Model.checkUnique()` for a document. Says which unique indexes its save would
    * violate now, of those on its modified paths (for a new document: of all). At most one round trip, and

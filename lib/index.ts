@@ -9,25 +9,23 @@ export { formatAudit } from './audit/format-audit';
 
 export type { ProblemDetailsEntry } from './answer/list-problems';
 export type { ProblemDetails, ProblemDetailsOptions } from './answer/to-problem-details';
-export type { SavedDocumentOf, UniqueGuardMethods, UniqueGuardStatics } from './augment';
-export type { HydratedDocumentOf, PathOf, RawDocumentOf } from './schema/document-of';
+export type { SavedDocumentOf } from './augment';
+export type { HydratedDocumentOf, RawDocumentOf } from './schema/document-of';
 export type { SaveOrUpsertResult } from './upsert/save-or-upsert';
 export type {
   SaveOrUpsertManyEntry,
   SaveOrUpsertManyResult,
 } from './upsert/many/save-or-upsert-many';
 export type {
-  ConflictTargetOf,
   LeanOption,
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
-  UpsertOptions,
 } from './upsert/upsert-options';
-export type { OnConflict, UpdateOperators } from './upsert/on-conflict';
+export type { OnConflict } from './upsert/on-conflict';
 export type { CheckUniqueOptions } from './check/check-options';
 export type { AuditOptions } from './audit/audit-unique-indexes';
-export type { AuditedIndex, AuditStep, UniqueIndexAudit } from './audit/audit-model';
+export type { AuditedIndex, UniqueIndexAudit } from './audit/audit-model';
 export type { IndexDifference, IndexStatus } from './audit/compare-indexes';
 export type { IndexSpec } from './audit/declared-index';
 export type { Blocking, BlockingGroup } from './audit/find-blocking';
@@ -40,7 +38,6 @@ export type {
 export type {
   ConflictTarget,
   MessageContext,
-  UniqueGuardCallOptions,
   UniqueGuardNote,
   UniqueGuardOptions,
   UniqueIndexOptions,

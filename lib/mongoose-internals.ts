@@ -456,15 +456,21 @@ export function isInTransaction(session: ClientSession | null | undefined): bool
 }
 
 /**
- * The wire version that all servers of the model's connection know, such as 17 for MongoDB 6.0. Relies
- * on the client's `topology.description.commonWireVersion`; undefined where it is missing and before
- * the first connection: the server then counts as an old one.
+ * The wire version of the oldest server of the model's connection, such as 17 for MongoDB 6.0; 0 where
+ * it is not known, and the server then counts as an old one. Relies on `topology` of the client, with
+ * `description.servers`: the `commonWireVersion` beside it is always 0 in driver 6.
  */
-export function findWireVersion({ db }: AnyModel): number | undefined {
-  const client = db.getClient() as { topology?: unknown } | undefined;
-  const description = isObject(client?.topology) ? client.topology['description'] : undefined;
-  const version = isObject(description) ? description['commonWireVersion'] : undefined;
-  return typeof version === 'number' ? version : undefined;
+export function findWireVersion({ db }: AnyModel): number {
+  const { topology } = (db.getClient() as { topology?: unknown } | undefined) ?? {};
+  const description = isObject(topology) ? topology['description'] : undefined;
+  const servers = isObject(description) ? description['servers'] : undefined;
+  const versions = Array.from(
+    servers instanceof Map ? (servers as Map<string, { maxWireVersion: number }>).values() : [],
+    ({ maxWireVersion }) => maxWireVersion,
+  );
+  // One that does not answer has none.
+  const known = versions.filter((version) => version > 0);
+  return known.length === 0 ? 0 : Math.min(...known);
 }
 
 /** What `useDb()` gives is opened by the connection that it was made from. Relies on `otherDbs`. */

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { findViolations } from './accessibility';
 import { alice, fill, send, useSite } from './site';
 
-const { models, services, open } = useSite();
+const { models, services, tour, open } = useSite();
 const { User, Page: PageModel } = models;
 
 /** Without a place to break a line. */
@@ -75,6 +75,34 @@ const STATES: [string, string, string, (page: Page) => Promise<unknown>][] = [
     },
   ],
   [
+    'the first page with a duplicate',
+    '/',
+    'E11000',
+    (page) => send(page, () => page.getByRole('button').click()),
+  ],
+  [
+    'the race',
+    '/race',
+    'The same in numbers',
+    (page) => send(page, () => page.getByRole('button').click()),
+  ],
+  ['the import', '/import', 'Contacts that exist', () => Promise.resolve()],
+  [
+    'the results of an import',
+    '/import',
+    'Download the results as CSV',
+    async (page) => {
+      await page.getByLabel('CSV with').fill(`email,name\n${long}@x,${long}\nnobody,${long}`);
+      await send(page, () => page.getByRole('button', { name: 'Import' }).click());
+    },
+  ],
+  [
+    'a lost index',
+    '/indexes',
+    'blocked by 1 key',
+    (page) => send(page, () => page.getByRole('button', { name: 'Lose' }).click()),
+  ],
+  [
     'an address that leads nowhere',
     '/nope',
     'There is nothing at this address',
@@ -103,7 +131,8 @@ const findBoxes = (page: Page): Promise<Box[]> =>
 
 afterEach(async () => {
   await User.deleteMany();
-  for (const model of [User, PageModel]) await model.collection.dropIndexes();
+  await tour.models.Contact.deleteMany();
+  for (const model of [User, PageModel, tour.models.Contact]) await model.collection.dropIndexes();
 });
 
 it.each(STATES)(
@@ -112,7 +141,12 @@ it.each(STATES)(
     const page = await open(path);
     await arrange(page);
     await page.getByText(shown).first().waitFor();
-    for (const width of [360, 1280]) {
+    for (const [width, colorScheme] of [
+      [360, 'light'],
+      [1280, 'light'],
+      [360, 'dark'],
+    ] as const) {
+      await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 740 });
       // Wider than the window, it would scroll sideways.
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);

@@ -6,6 +6,8 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 import { createApp } from '../../examples/express-form/app';
 import { createModels } from '../../examples/express-form/models';
 import { createServices } from '../../examples/express-form/services';
+import { createTour } from '../../examples/express-form/tour/routes';
+import type { AnyModel } from 'mongoose-unique-guard';
 import { useDatabase } from '../support/database';
 import { findChromium } from './find-chromium';
 
@@ -17,6 +19,8 @@ export function useSite() {
   const { connection } = useDatabase();
   const models = createModels(connection);
   const services = createServices(models);
+  const tour = createTour(connection, { isOwnData: true });
+  const all = [models, tour.models].flatMap<AnyModel>(Object.values);
   const pages: Page[] = [];
   const failures: Error[] = [];
   let browser: Browser;
@@ -25,7 +29,7 @@ export function useSite() {
   let hold: (value: string) => Promise<void> | undefined;
 
   beforeAll(async () => {
-    for (const model of Object.values(models)) await model.createCollection();
+    for (const model of all) await model.createCollection();
     browser = await chromium.launch({ executablePath: findChromium(process.env) });
     server = createServer((request, response) => {
       app(request, response);
@@ -35,14 +39,12 @@ export function useSite() {
   });
   beforeEach(async () => {
     hold = () => undefined;
-    app = createApp({
-      ...services,
-      findTakenMessage: async (field, value) => {
-        await hold(value);
-        return services.findTakenMessage(field, value);
-      },
-    }) as RequestListener;
-    for (const model of Object.values(models)) {
+    const asked: typeof services.findTakenMessage = async (field, value) => {
+      await hold(value);
+      return services.findTakenMessage(field, value);
+    };
+    app = createApp({ ...services, findTakenMessage: asked }, tour) as RequestListener;
+    for (const model of all) {
       await model.deleteMany();
       await model.ensureIndexes();
     }
@@ -58,6 +60,7 @@ export function useSite() {
   });
 
   return {
+    tour,
     models,
     services,
     /** Keeps answers to a visitor's questions back, where it returns a promise: until that is kept. */

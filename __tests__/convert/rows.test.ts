@@ -124,7 +124,8 @@ it('of many rows of other codes the message names five and counts the rest', () 
 });
 
 it('JSON of the error of bulkWrite has its row, also where the driver keeps a single one', async () => {
-  const duplicate = { index: 3, code: 11000, errmsg: 'E11000', keyPattern: { key: 1 } };
+  const errmsg = 'E11000 duplicate key error';
+  const duplicate = { index: 3, code: 11000, errmsg, keyPattern: { key: 1 } };
   const raw = Object.assign(new Error('E11000 duplicate key error'), {
     code: 11000,
     writeErrors: duplicate,

@@ -1,6 +1,7 @@
 import { Schema } from 'mongoose';
 import {
   isUniqueValidationError,
+  toValidationError,
   uniqueGuard,
   type UniqueGuardNote,
   type UniqueValidationError,
@@ -76,6 +77,13 @@ describe.each(SILENT)('%s, which names no index', (_, text) => {
     expect(error).toMatchObject({
       errors: { email: { kind: 'unique', value: 'a', properties: { index: 'email_1' } } },
     });
+  });
+
+  it('an error that toValidationError is given alone could be of any index, _id included', async () => {
+    const model = await compile(one());
+    const error = stub(model, 'insertOne', text(model));
+    await rejection(model.collection.insertOne({ email: 'a' }));
+    expect(toValidationError(error, model)).toBe(error);
   });
 
   it('an insert that could violate two indexes keeps its error, with a note', async () => {

@@ -13,12 +13,14 @@ import request, { type Response } from 'supertest';
 import { createApp } from '../../examples/express-form/app';
 import { createModels } from '../../examples/express-form/models';
 import { createServices } from '../../examples/express-form/services';
+import { createTour } from '../../examples/express-form/tour/routes';
 import { testUri, useDatabase, withMongoose } from '../support/database';
 
 const { connection } = useDatabase();
 const models = createModels(connection);
 const services = createServices(models);
-const app = createApp(services);
+const tour = createTour(connection, { isOwnData: true });
+const app = createApp(services, tour);
 
 beforeAll(async () => {
   for (const model of Object.values(models)) {
@@ -65,11 +67,6 @@ const countIn = ({ text }: Response, part: string) => text.split(part).length - 
 
 describe('the sign-up form', () => {
   const signUp = (fields: object) => request(app).post('/signup').type('form').send(fields);
-
-  it('is where the address of the site leads', async () => {
-    const home = await request(app).get('/').expect(302);
-    expect(home.headers['location']).toBe('/signup');
-  });
 
   it('asks for name, email and user name, each with a label and without an error', async () => {
     const page = await request(app).get('/signup').expect(200).expect('content-type', /html/);
@@ -143,7 +140,7 @@ describe('the sign-up form', () => {
 describe('GET /api/availability', () => {
   const malformed = { error: 'Ask for one valid email or username' };
   /** With a limit of its own. */
-  const freshApp = () => createApp(services);
+  const freshApp = () => createApp(services, tour);
   beforeEach(() => services.signUp(alice));
 
   it.each([
@@ -479,7 +476,7 @@ describe('GET /admin/indexes', () => {
     schema.plugin(uniqueGuard);
     const withSecrets = { ...models, Secret: connection.model('Secret', schema) };
     await withSecrets.Secret.collection.insertMany([{ token: 's3cr3t' }, { token: 's3cr3t' }]);
-    const page = await read(createApp(createServices(withSecrets)));
+    const page = await read(createApp(createServices(withSecrets), tour));
     connection.deleteModel('Secret');
     expect(findRow(page, 'token_1')[1]).toMatch(/^missing.* token: \(hidden\) in 2 documents: /);
     expect(page.text).not.toContain('s3cr3t');
@@ -561,7 +558,7 @@ describe('GET /admin/indexes', () => {
       indexes: audit.indexes.map((index) => ({ ...index, ...part })),
     }));
     const auditIndexes = () => Promise.resolve(changed);
-    const page = await read(createApp({ ...services, auditIndexes }));
+    const page = await read(createApp({ ...services, auditIndexes }, tour));
     expect(findRow(page, 'email_1')[1]).toBe(state);
     expect(findRow(page, 'email_1')[2]).toMatch(steps);
     expect(page.text).toContain('Not as the schemas declare it: 3 of 3.');
@@ -705,7 +702,7 @@ describe('an address or a request that nothing can answer', () => {
   it('gets 500 without details, which go to the log', async () => {
     const failure = new Error('the secret host is down');
     const fail = () => Promise.reject(failure);
-    const broken = createApp({ ...services, signUp: fail, listUsers: fail });
+    const broken = createApp({ ...services, signUp: fail, listUsers: fail }, tour);
     const log = jest.spyOn(console, 'error').mockReturnValue(undefined);
     const page = await request(broken).get('/users');
     const form = await request(broken).post('/signup');
@@ -745,8 +742,8 @@ describe('the command', () => {
     const child = run({ PORT: '0' });
     const exited = once(child, 'exit');
     const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-    expect(line).toMatch(/^Sign-up form: http:\/\/localhost:[1-9]\d*\/signup$/);
-    const { port } = new URL(line.replace('Sign-up form: ', ''));
+    expect(line).toMatch(/^Tour: http:\/\/localhost:[1-9]\d*\/$/);
+    const { port } = new URL(line.replace('Tour: ', ''));
     const page = await request(`http://127.0.0.1:${port}`).get('/signup').expect(200);
     expect(findTag(page, 'email')).toContain('type="email"');
     child.kill(signal);

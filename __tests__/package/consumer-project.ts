@@ -11,10 +11,13 @@ const TYPEGOOSE_PEER = '~9.7.3';
 
 /** What `module` says, and how names are then resolved. The first is what Node runs. */
 const MODULES: Record<string, object> = {
-  node16: { module: 'node16', moduleResolution: 'node16' },
+  node16: { module: 'node16', moduleResolution: 'node16', declaration: true },
   nodenext: { module: 'nodenext', moduleResolution: 'nodenext', noEmit: true },
   bundler: { module: 'preserve', moduleResolution: 'bundler', noEmit: true },
 };
+
+/** What it exports must have types that its declarations can name. */
+const DECLARATIONS = 'declarations.mts';
 
 /**
  * A project that installs the tarball and one Mongoose from the registry. Its source stands there as
@@ -26,6 +29,7 @@ export async function makeConsumer(mongooseVersion: string): Promise<string> {
   for (const format of ['cts', 'mts']) {
     await copyFile(path.join(__dirname, 'consumer.ts'), path.join(directory, `consumer.${format}`));
   }
+  await copyFile(path.join(__dirname, DECLARATIONS), path.join(directory, DECLARATIONS));
   for (const [name, moduleOptions] of Object.entries(MODULES)) {
     const config = toConfig({ ...moduleOptions, ...exactOptions(mongooseVersion) });
     await writeFile(path.join(directory, `tsconfig.${name}.json`), JSON.stringify(config));
@@ -56,7 +60,7 @@ export async function makeFrameworkConsumer(): Promise<string> {
 
 function toConfig(
   moduleOptions: object,
-  files: readonly string[] = ['consumer.cts', 'consumer.mts'],
+  files: readonly string[] = ['consumer.cts', 'consumer.mts', DECLARATIONS],
 ): object {
   const compilerOptions = {
     target: 'es2022',

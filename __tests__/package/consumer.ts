@@ -18,19 +18,17 @@ import type {
   AnySchema,
   AuditedIndex,
   AuditOptions,
-  AuditStep,
   Blocking,
   BlockingGroup,
   CheckUniqueOptions,
   ConflictTarget,
-  ConflictTargetOf,
   HydratedDocumentOf,
   IndexDifference,
   IndexSpec,
   IndexStatus,
   LeanOption,
   MessageContext,
-  PathOf,
+  OnConflict,
   ProblemDetails,
   ProblemDetailsEntry,
   ProblemDetailsOptions,
@@ -42,19 +40,14 @@ import type {
   SaveOrUpsertManyResult,
   SaveOrUpsertOptions,
   SaveOrUpsertResult,
-  UniqueGuardCallOptions,
-  UniqueGuardMethods,
   UniqueGuardNote,
   UniqueGuardOptions,
-  UniqueGuardStatics,
   UniqueIndexAudit,
   UniqueIndexOptions,
   UniqueMessage,
   UniqueValidationError,
   UniqueValidationErrorOf,
   UniqueValidatorError,
-  UpdateOperators,
-  UpsertOptions,
 } from 'mongoose-unique-guard';
 
 interface RawUser {
@@ -90,7 +83,6 @@ const misspelt: UniqueGuardOptions = { mesage: 'taken' };
 const User = mongoose.model('User', userSchema);
 type User = HydratedDocumentOf<typeof User>;
 const anyModel: AnyModel = User;
-const statics: UniqueGuardStatics = User;
 
 /** What a catch block makes of an error. */
 function describe(error: unknown): string {
@@ -126,9 +118,8 @@ async function run(): Promise<unknown[]> {
   const plain: SavedDocumentOf<typeof User, true> = lean.doc;
   // @ts-expect-error -- a plain object has no methods
   const methodOfLean: unknown = lean.doc.save;
-  const $inc: UpdateOperators = { $inc: { logins: 1 } };
-  const shared: UpsertOptions = { onConflict: $inc, maxRetries: 2 };
-  const either: SaveOrUpsertOptions = { ...shared, lean: false };
+  const $inc: OnConflict = { $inc: { logins: 1 } };
+  const either: SaveOrUpsertOptions = { onConflict: $inc, maxRetries: 2, lean: false };
   const counted = await User.saveOrUpsert({ email: 'a' }, either);
   // @ts-expect-error -- a path that the schema does not have, of a type that it is not
   const wrongInput = (): unknown => User.saveOrUpsert({ email: { first: 1 } });
@@ -139,19 +130,18 @@ async function run(): Promise<unknown[]> {
     manyOptions,
   );
   const entries: SaveOrUpsertManyEntry[] = many.results;
-  const ofModel: ConflictTargetOf<RawUser> = ['email'];
-  const path: PathOf<RawUser> = 'name';
   await User.saveOrUpsert(
     { email: 'a' },
-    { conflictTarget: ofModel, onConflict: { only: [path] } },
+    { conflictTarget: ['email'], onConflict: { only: ['name'] } },
   );
 
   // See it coming.
   const asked: CheckUniqueOptions = { paths: 'email' };
   const taken: UniqueValidationError | null = await User.checkUnique({ email: 'a' }, asked);
-  const methods: UniqueGuardMethods = new User({ email: 'a' });
-  const collect: UniqueGuardCallOptions = { collectAll: true };
-  const all = await User.create([alice], { uniqueGuard: collect }).catch((error: unknown) => error);
+  const methods = new User({ email: 'a' });
+  const all = await User.create([alice], { uniqueGuard: { collectAll: true } }).catch(
+    (error: unknown) => error,
+  );
   const ofUser: UniqueValidationErrorOf<typeof User> | undefined = isUniqueValidationError(
     all,
     User,
@@ -161,8 +151,8 @@ async function run(): Promise<unknown[]> {
   const ofAnswer: ProblemDetailsOptions = { instance: '/users' };
   const problem: ProblemDetails | undefined = toProblemDetails(all, ofAnswer);
   const invalid: ProblemDetailsEntry | undefined = problem?.errors[0];
-  const steps: AuditStep[] = [];
-  const auditOptions: AuditOptions = { sample: 2, onProgress: (step) => steps.push(step) };
+  const steps: string[] = [];
+  const auditOptions: AuditOptions = { sample: 2, onProgress: ({ index }) => steps.push(index) };
   const audit: UniqueIndexAudit = await User.auditUniqueIndexes(auditOptions);
   const audited: AuditedIndex | undefined = audit.indexes[0];
   const status: IndexStatus | undefined = audited?.status;
@@ -181,7 +171,7 @@ async function run(): Promise<unknown[]> {
     [ofUser?.errors.email?.kind, status, differences, group, undeclared, steps.length > 0],
     [formatAudit(audit).includes('email_1'), explainUniqueIndexError(ofUser, User) === undefined],
     [problem?.status, problem?.instance, invalid?.pointer],
-    [misspelt, isAny, notes.length, typeof statics.saveOrUpsert, typeof wrongInput],
+    [misspelt, isAny, notes.length, typeof User.saveOrUpsert, typeof wrongInput],
   ];
 }
 

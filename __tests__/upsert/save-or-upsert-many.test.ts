@@ -534,7 +534,7 @@ describe('a batch that fails as a whole', () => {
 describe('a race inside a batch', () => {
   /** The rows at these places lose the race, once each time. */
   function lose(model: AnyModel, ...rounds: number[][]) {
-    const { collection } = model;
+    const { collection, db } = model;
     const send = collection.bulkWrite.bind(collection);
     const sent: string[][] = [];
     jest.spyOn(collection, 'bulkWrite').mockImplementation((async (
@@ -568,7 +568,7 @@ describe('a race inside a batch', () => {
         writeErrors: losers.slice(0, options.ordered ? 1 : undefined).map((index) => ({
           index,
           code: 11000,
-          errmsg: `E11000 duplicate key error collection: x.${collection.name} index: email_1 dup key: { email: "x" }`,
+          errmsg: `E11000 duplicate key error collection: ${db.name}.${collection.name} index: email_1 dup key: { email: "x" }`,
         })),
       });
     }) as never);

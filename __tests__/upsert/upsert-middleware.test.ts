@@ -104,3 +104,43 @@ describe.each(Object.entries(CALLS))('timestamps, by %s', (_, call) => {
     });
   });
 });
+
+describe("what pre('findOneAndUpdate') middleware adds to the filter alone", () => {
+  type Filter = Record<string, unknown>;
+  const withFilter = (filter: Filter) => {
+    const schema = new Schema({ email: { type: String, unique: true }, n: Number, tenant: String });
+    schema.add({ deleted: { type: Boolean, default: false } });
+    schema.pre('findOneAndUpdate', function () {
+      this.where(filter);
+    });
+    return compile(schema);
+  };
+  const FILTERS: [Filter, Filter][] = [
+    [{ deleted: { $ne: true } }, {}],
+    [{ $or: [{ deleted: false }, { n: 7 }] }, {}],
+    [{ $and: [{ deleted: { $ne: true } }] }, {}],
+    [{ $nor: [{ deleted: true }] }, {}],
+    [{ n: { $lt: 5 } }, {}],
+    [{ tenant: { $in: ['acme', null] } }, {}],
+    [{ tenant: { $eq: 'acme' } }, { tenant: 'acme' }],
+    [{ tenant: 'acme' }, { tenant: 'acme' }],
+  ];
+  // 'replace' writes nothing of the filter.
+  const STRATEGIES = ['update', 'skip', 'replace'] as const;
+
+  it.each(
+    FILTERS.flatMap(([filter, stored]) =>
+      STRATEGIES.filter((one) => one !== 'replace' || !('tenant' in stored)).map(
+        (one) => [filter, one, stored] as const,
+      ),
+    ),
+  )('%j is no value of a new document, with onConflict: %j', async (filter, onConflict, stored) => {
+    const User = await withFilter(filter);
+    const { created } = await User.saveOrUpsert({ email: 'a', n: 1 }, { onConflict });
+    expect(created).toBe(true);
+    const document = await User.collection.findOne({}, { projection: { _id: 0, __v: 0 } });
+    expect(document).toEqual({ email: 'a', n: 1, deleted: false, ...stored });
+    const again = await User.saveOrUpsert({ email: 'a', n: 2 }, { onConflict });
+    expect([again.created, await User.countDocuments()]).toEqual([false, 1]);
+  });
+});

@@ -7,9 +7,10 @@ import { apiRoutes } from './api';
 import { availabilityRoutes } from './availability';
 import { formRoutes } from './forms';
 import type { Services } from './services';
+import { tourRoutes, type Tour } from './tour/routes';
 import { toFieldErrors, toStatus } from './validation-response';
 
-export function createApp(services: Services): Express {
+export function createApp(services: Services, tour: Tour): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('view engine', 'ejs');
@@ -22,6 +23,7 @@ export function createApp(services: Services): Express {
   });
   app.use('/api', availabilityRoutes(services));
   app.use('/api', apiRoutes(services));
+  app.use(tourRoutes(tour));
   app.use(formRoutes(services));
   app.use(adminRoutes(services));
   app.use((_request, response) => {

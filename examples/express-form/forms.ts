@@ -20,10 +20,6 @@ export function formRoutes(services: Services): Router {
   const router = Router();
   router.use(urlencoded());
 
-  router.get('/', (_request, response) => {
-    response.redirect('/signup');
-  });
-
   router.get('/users', async (_request, response) => {
     response.render('users', { users: await services.listUsers() });
   });

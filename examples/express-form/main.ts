@@ -8,6 +8,7 @@ import { createApp } from './app';
 import { createModels } from './models';
 import { createServices } from './services';
 import { findStopSignal } from './stop-signal';
+import { createTour } from './tour/routes';
 
 /** What to close in the end; the last one opened goes first. */
 const closers: (() => Promise<unknown>)[] = [];
@@ -32,21 +33,23 @@ async function main(): Promise<void> {
 }
 
 async function start(stop: AbortSignal): Promise<void> {
-  const uri = process.env['MONGODB_URI'] || (await startMongoDB());
+  const given = process.env['MONGODB_URI'];
+  const uri = given || (await startMongoDB());
   stop.throwIfAborted();
   closers.push(() => mongoose.disconnect());
   await mongoose.connect(uri, { serverSelectionTimeoutMS: 10_000 });
   const models = createModels(mongoose.connection);
+  const tour = createTour(mongoose.connection, { isOwnData: !given });
   // Until its unique index is there, a collection takes duplicates.
-  await Promise.all(Object.values(models).map(buildIndexes));
+  await Promise.all([models, tour.models].flatMap<AnyModel>(Object.values).map(buildIndexes));
   stop.throwIfAborted();
 
-  const server = createServer(createApp(createServices(models)));
+  const server = createServer(createApp(createServices(models), tour));
   server.listen(Number(process.env['PORT'] || 3000), '127.0.0.1');
   await once(server, 'listening');
   closers.push(() => closeServer(server));
   const { port } = server.address() as AddressInfo;
-  console.log(`Sign-up form: http://localhost:${port}/signup`);
+  console.log(`Tour: http://localhost:${port}/`);
 }
 
 /** Where duplicates are stored already, the server's E11000 would name no document that is to blame. */

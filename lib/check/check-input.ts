@@ -1,11 +1,11 @@
-/** Values that no question can be made of. */
+/** Refuses values that no query can be made of. */
 import { findValidationError, isMongooseDocument, type AnyDocument } from '../mongoose-internals';
 import { show } from '../options/show';
 import { pathsOfFilter } from '../schema/partial-filter';
 import { isRelated, withoutPlaces } from '../schema/path';
 import type { UniqueIndex } from '../schema/unique-index';
 
-/** Before casting: a path of any type would take them. */
+/** Before casting: a path of any type would accept them. */
 export function refuseOperators(indexes: UniqueIndex[], input: unknown, at = ''): void {
   const isOnIndex = indexes.some(({ keyPattern }) =>
     Object.keys(keyPattern).some((path) => at === '' || isRelated(path, withoutPlaces(at))),
@@ -23,7 +23,7 @@ export function refuseOperators(indexes: UniqueIndex[], input: unknown, at = '')
   }
 }
 
-/** None of a text, a date, bytes, an ObjectId or a Mongoose document. */
+/** Not a string, a date, bytes, an ObjectId or a Mongoose document. */
 function isRequestObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   const isClass = value instanceof Date || value instanceof RegExp || ArrayBuffer.isView(value);

@@ -11,11 +11,11 @@ import {
   type AnyModel,
 } from '../mongoose-internals';
 import { show } from '../options/show';
+import { findPlacedKeys } from '../schema/index-keys';
 import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import { toDocumentWrite } from '../write/document-write';
 import { listGivenPaths } from '../write/given-paths';
-import { findWrittenKeys } from '../write/written-keys';
 import { refuseOperators, refuseUncast } from './check-input';
 import {
   checkCheckArguments,
@@ -38,9 +38,12 @@ export async function checkUnique(
   const own = exclude === undefined ? undefined : toOwn(this, exclude);
   const document = new this(input) as unknown as AnyDocument;
   const given = listGivenPaths(document);
+  const hasValue = (path: string) =>
+    findPlacedKeys({ [path]: 1 }, document.toBSON())
+      .flat()
+      .some(({ isFound }) => isFound);
   const isGiven = (path: string) =>
-    given.some((one) => isAtOrBelow(path, withoutPlaces(one))) &&
-    findWrittenKeys({ document: document.toBSON() }, { [path]: 1 }).some(([part]) => part?.isFound);
+    given.some((one) => isAtOrBelow(path, withoutPlaces(one))) && hasValue(path);
   const limit = typeof paths === 'string' ? [paths] : paths;
   const asked = findUniqueIndexes(document.constructor).filter(({ name, keyPattern }) => {
     // An _id that is made here is new.
@@ -48,7 +51,7 @@ export async function checkUnique(
     const isAsked = (path: string) => limit?.some((one) => isRelated(path, one)) ?? true;
     return Object.keys(keyPattern).some(isAsked);
   });
-  // Of all that is asked for: a value that was not taken over must not pass for one that is free.
+  // Of all indexes that are asked for: a value that was not cast must not pass for one that is free.
   refuseOperators(asked, input);
   refuseUncast(document, asked);
   const indexes = limit

@@ -1,4 +1,4 @@
-/** All the unique indexes that a write violates, where the server has told one. */
+/** All the unique indexes that a write violates, where the server has reported one. */
 import { toViolatedIndex } from '../convert/match-index';
 import { toIndexErrors, type IndexErrors } from '../convert/to-validator-errors';
 import {
@@ -33,7 +33,7 @@ export async function collectViolations(
 ): Promise<void> {
   try {
     const write = toWrite();
-    // There is one at least, and all are of one index.
+    // There is at least one, and all are of one index.
     const [first] = Object.values(error.errors) as [UniqueValidatorError];
     const { index: name, keyPattern } = first.properties;
     const paths = Object.keys(keyPattern).join();

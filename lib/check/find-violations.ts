@@ -9,7 +9,7 @@ import type { UniqueIndex } from '../schema/unique-index';
 import type { KnownDocument } from './known-document';
 import { toLookup, type Lookup } from './to-lookup';
 
-/** An index that another document has the place in, and the key that both have. */
+/** An index whose key another document holds, and that key. */
 export interface Violation {
   index: UniqueIndex;
   key: IndexKey;
@@ -20,7 +20,7 @@ export interface LookupOptions {
   maxTimeMS?: number;
 }
 
-/** In the order of `indexes`. Rejects with what the server or the network says. */
+/** In the order of `indexes`. Rejects with the error of the server or the network. */
 export async function findViolations(
   model: AnyModel,
   known: KnownDocument,
@@ -77,7 +77,7 @@ async function send(
     ...(maxTimeMS !== undefined && { maxTimeMS }),
   };
   // Past Mongoose's queries, whose middleware may add to them and leave documents out. Until the
-  // connection is there it gives a promise of the cursor.
+  // connection is open it returns a promise of the cursor.
   const cursor = await (model.collection.find(filter, options as object) as unknown as Promise<{
     toArray(): Promise<Record<string, unknown>[]>;
   }>);
@@ -91,7 +91,7 @@ async function send(
   });
 }
 
-/** What tells the indexes of a document: the paths, or under a collation whether their keys are the same. */
+/** What identifies the violated indexes: the paths, or under a collation whether the keys are equal. */
 function toProjection(lookups: Lookup[]): Record<string, unknown> {
   const paths = new Set(['_id']);
   let flags = {};

@@ -1,4 +1,4 @@
-/** The part of a document that an update and the equalities of its filter tell. Pure. */
+/** The part of a document that an update and the equalities of its filter say. Pure. */
 import { isEmbedded } from '../bson/comparable';
 import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
 import { findEqualities, type UpdateWrite } from '../write/write';
@@ -6,13 +6,13 @@ import type { KnownDocument, Normalise } from './known-document';
 
 interface Assignment {
   path: string;
-  /** Not told: an operator that computes it, or one element of an array. */
-  isTold: boolean;
+  /** False for an operator that computes the value, and for one element of an array. */
+  isSaid: boolean;
   /** From the filter: it holds under the filter's collation. */
   isText?: boolean;
 }
 
-/** `isInsert`: no document was there, so that what is not written is not there either. */
+/** `isInsert`: no document existed, so that what is not written is missing. */
 export function toKnownUpdate(
   { update, filter, collation: ofFilter }: UpdateWrite,
   normalise: Normalise,
@@ -31,10 +31,10 @@ export function toKnownUpdate(
   const assignments = [...written];
   for (const [path, given] of Object.entries(normalise(equalities))) {
     if (written.some((one) => isRelated(one.path, path))) continue;
-    // Of an array an equality tells one element, and of a nested value not how it is stored.
-    const isTold = isPlainPath(path) && !isEmbedded(given) && !Array.isArray(given);
-    if (isTold) setAt(document, path, given);
-    assignments.push({ path, isTold, isText: typeof given === 'string' });
+    // Of an array an equality says one element, and of a nested value not how it is stored.
+    const isSaid = isPlainPath(path) && !isEmbedded(given) && !Array.isArray(given);
+    if (isSaid) setAt(document, path, given);
+    assignments.push({ path, isSaid, isText: typeof given === 'string' });
   }
   return {
     document,
@@ -44,7 +44,7 @@ export function toKnownUpdate(
       const holds =
         JSON.stringify(collation) === JSON.stringify(ofFilter) || ofFilter === undefined;
       return related.every(
-        (one) => one.isTold && isAtOrBelow(path, one.path) && (holds || !one.isText),
+        (one) => one.isSaid && isAtOrBelow(path, one.path) && (holds || !one.isText),
       );
     },
     isChanged: (path) => isInsert || written.some((one) => isRelated(one.path, path)),
@@ -59,20 +59,20 @@ function assign(
   value: unknown,
   isInsert: boolean,
 ): Assignment | Assignment[] {
-  const unknown = { path: withoutPlaces(path.replace(/\.\$.*/s, '')), isTold: false };
+  const unknown = { path: withoutPlaces(path.replace(/\.\$.*/s, '')), isSaid: false };
   // An upsert that found a document has not written these.
   if (operator === '$setOnInsert' && !isInsert) return unknown;
-  if (operator === '$rename') return [unknown, { path: String(value), isTold: false }];
+  if (operator === '$rename') return [unknown, { path: String(value), isSaid: false }];
   if (path.includes('$') || withoutPlaces(path) !== path) return unknown;
-  if (operator === '$unset') return { path, isTold: true };
+  if (operator === '$unset') return { path, isSaid: true };
   const elements =
     operator === '$push' || operator === '$addToSet' ? newElements(value) : undefined;
   if (elements === undefined && operator !== '$set' && operator !== '$setOnInsert') return unknown;
   setAt(document, path, elements ?? value);
-  return { path, isTold: true };
+  return { path, isSaid: true };
 }
 
-/** The elements that are there for certain afterwards; undefined where that cannot be told. */
+/** The elements that certainly exist afterwards; undefined where that is not known. */
 function newElements(value: unknown): unknown[] | undefined {
   if (!isEmbedded(value) || !('$each' in value)) return [value];
   const { $each, $slice } = value;

@@ -6,7 +6,7 @@ import { findEqualities, type DocumentWrite, type UpdateWrite, type Write } from
 import type { KnownDocument, Normalise } from './known-document';
 import { toKnownUpdate } from './known-update';
 
-/** `isInsert`: the write made a new document. Undefined where it tells nothing: a pipeline. */
+/** `isInsert`: the write made a new document. Undefined for a pipeline, which says nothing. */
 export function toKnownWrite(
   model: AnyModel,
   write: DocumentWrite | UpdateWrite,
@@ -18,15 +18,15 @@ export function toKnownWrite(
   return known && withOwn(known, isInsert ? undefined : findOwn(write.filter, write, normalise));
 }
 
-/** The same of a document, which always tells. */
+/** The same of a document, of which all is known. */
 export function toKnownDocument(model: AnyModel, write: DocumentWrite): KnownDocument {
   const normalise = normaliserFor(model);
   const { document, loaded, filter } = write;
   const normal = normalise(document);
   if (loaded !== undefined) return toKnownSave(normal, loaded, normalise);
   // A replacement keeps the _id of the document that it replaces.
-  const isTold = (path: string) => filter === undefined || path !== '_id';
-  const known = { document: normal, isKnown: isTold, isChanged: isTold };
+  const isKnown = (path: string) => filter === undefined || path !== '_id';
+  const known = { document: normal, isKnown, isChanged: isKnown };
   return withOwn(known, filter && findOwn(filter, write, normalise));
 }
 

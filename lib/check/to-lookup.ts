@@ -1,4 +1,4 @@
-/** Which query finds the document that has an index's key already, and which keys to hold it against. Pure. */
+/** Which query finds the document that holds an index's key, and which keys to compare it with. Pure. */
 import { isEmbedded, isOperatorObject } from '../bson/comparable';
 import { findIndexKeys, hasPlaces, type IndexKey } from '../schema/index-keys';
 import { isSelected, pathsOfFilter, toConjunctions } from '../schema/partial-filter';
@@ -19,7 +19,7 @@ export interface Lookup {
 const MAX_BRANCHES = 64;
 
 /**
- * Undefined where the write cannot violate the index, and where that cannot be told: a value that is
+ * Undefined where the write cannot violate the index, and where that cannot be known: a value that is
  * not known, a path with a place in an array, a null before other paths of a sparse index (which no
  * query finds by the index).
  */
@@ -29,7 +29,7 @@ export function toLookup(index: UniqueIndex, known: KnownDocument): Lookup | und
   const isOpen = [...paths, ...pathsOfFilter(expression)].some(known.isChanged);
   if (!isOpen || hasPlaces(index)) return undefined;
   if (!paths.every((path) => known.isKnown(path, collation))) return undefined;
-  // The server compares texts for us; which elements of one array go together it would not say.
+  // The server compares strings for us, but would not say which values are of one element.
   if (collation && sharesArray(known.document, paths)) return undefined;
   if (expression && !isSelected(expression, known, collation !== undefined)) return undefined;
   const keys = findIndexKeys(index, known.document);
@@ -65,12 +65,13 @@ function findAt(document: unknown, path: string): unknown {
 
 /** Conditions, any of which may hold: equality alone, so that each has its own place in the index. */
 function toConditions(path: string, values: unknown[], isSparse: boolean): Filter[] {
-  const [texts, others]: [unknown[], unknown[]] = [[], []];
+  const [strings, others]: [unknown[], unknown[]] = [[], []];
   for (const value of values) {
-    if (value !== null) (isLiteralOnly(value) ? others : texts).push(value ?? []);
+    if (value !== null) (isLiteralOnly(value) ? others : strings).push(value ?? []);
   }
   const conditions: Filter[] = others.map((value) => ({ $eq: value }));
-  if (texts.length > 0) conditions.push(texts.length === 1 ? { $eq: texts[0] } : { $in: texts });
+  if (strings.length > 0)
+    conditions.push(strings.length === 1 ? { $eq: strings[0] } : { $in: strings });
   if (!values.includes(null)) return conditions;
   // Equality with null finds missing paths too, so the server takes no sparse index for it.
   if (isSparse) return [...conditions, { $type: 'null' }];

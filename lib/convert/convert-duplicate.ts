@@ -21,7 +21,7 @@ export interface Conversion {
   options: UniqueGuardOptions;
   indexes: UniqueIndex[];
   indexNames: string[];
-  /** Told of each row that is left as it is, while others are converted. */
+  /** Called with each row that is left as it is, while others are converted. */
   onLeft: (row: object, reason: string) => void;
 }
 
@@ -45,7 +45,8 @@ export function convertDuplicate(
   const key = parseDuplicateKey(duplicate, indexNames);
   if (isOfAnotherCollection(key, model)) {
     const { db, collection } = model;
-    return `The error is about the collection ${key.db ?? ''}.${key.collection ?? ''}, not ${db.name}.${collection.name}.`;
+    const named = `${String(key.db)}.${String(key.collection)}`;
+    return `The error is about the collection ${named}, not ${db.name}.${collection.name}.`;
   }
   if (isIndexBuild(duplicate.text)) return explainIndexBuild(model, key);
   const index =
@@ -67,7 +68,7 @@ export function convertDuplicate(
 const FLAGGING_VERSION = 17;
 
 function isFlagging(model: AnyModel): boolean {
-  return (findWireVersion(model) ?? 0) >= FLAGGING_VERSION;
+  return findWireVersion(model) >= FLAGGING_VERSION;
 }
 
 /** Some servers print what the other document holds. */

@@ -25,9 +25,13 @@ export type ErrorShape =
  * Turns a duplicate-key error of a write that no hook sees (`Model.collection.*`,
  * `connection.bulkWrite`, `$merge`) into the ValidationError that the same violation gives on a
  * Mongoose write; a bulk error, that of `Model.bulkWrite` and `bulkSave` too, becomes what insertMany
- * gives. Causes are followed, so an error of your own that wraps a duplicate is one as well. Anything
- * else comes back as the same object: other errors, a duplicate that no unique index of the model
- * explains, and an index that could not be built. No round trip, never throws.
+ * gives. Causes are followed, so an error of your own that wraps a duplicate is one as well. So is an
+ * error that is not the driver's, a parsed JSON for example, where its `code` is 11000 and it names the
+ * index, by a `keyPattern` or in its text; a hook takes errors of the driver and the server alone.
+ *
+ * Anything else is returned as the same object: other errors, a duplicate that no unique index of the
+ * model explains, one of another collection or database, and an index that could not be built. No round
+ * trip, never throws.
  *
  * @example
  * await User.collection.insertOne({ email }).catch((error) => {

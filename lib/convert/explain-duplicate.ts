@@ -93,7 +93,7 @@ function describeKind(owner: AnyModel): string {
 }
 
 /** The second document without a value is a duplicate of the first. */
-export function explainMissingValue(
+function explainMissingValue(
   model: AnyModel,
   subject: string,
   missing: string[],

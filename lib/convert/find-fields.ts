@@ -1,6 +1,5 @@
 /** Stage 3: meets the schema. What was written on the paths of the violated index, and where. */
-import { isEmbedded } from '../bson/comparable';
-import { isObjectId, sameValueFor } from '../bson/same-value';
+import { sameValueFor } from '../bson/same-value';
 import type { AnyModel } from '../mongoose-internals';
 import { UNKNOWN } from '../schema/fragment';
 import { isGeoDirection, type KeyPart } from '../schema/index-keys';
@@ -10,6 +9,7 @@ import type { Write } from '../write/write';
 import { findWrittenKeys } from '../write/written-keys';
 import type { ViolatedIndex } from './match-index';
 import type { DuplicateKey } from './parse-duplicate-key';
+import { mayBeEncoded, toKeyText, toUserValue } from './reported-value';
 
 /** One path of the violated index, with the element's place where it lies in an array. */
 export interface FieldError {
@@ -44,7 +44,7 @@ export function findFieldErrors(
 }
 
 /** Does this part of a key fit what the server reports of its path? */
-type Rule = (part: KeyPart, path: string) => boolean;
+type Rule = (part: KeyPart) => boolean;
 
 /** The one key of those that were written which the server reports, as far as it can be known. */
 function chooseFields(
@@ -59,28 +59,26 @@ function chooseFields(
   const isOwn = (path: string) =>
     Object.hasOwn(keyPattern, path) && !isGeoDirection(keyPattern[path]);
   const told = new Map([...keyValue].filter(([path]) => isOwn(path)));
-  const isSame: Rule = ({ value }, path) =>
-    value !== UNKNOWN && told.has(path) && isSameValue(value, told.get(path));
-  const isUntold: Rule = (_, path) => !told.has(path);
+  const isSame: Rule = ({ indexPath, value }) =>
+    value !== UNKNOWN && told.has(indexPath) && isSameValue(value, told.get(indexPath));
+  const isUntold: Rule = ({ indexPath }) => !told.has(indexPath);
   const isUnknown: Rule = ({ value }) => value === UNKNOWN;
   const keysBy = (...rules: Rule[]) =>
-    keys.filter((parts) =>
-      paths.every((path, at) => rules.some((rule) => rule(parts[at] as KeyPart, path))),
-    );
+    keys.filter((parts) => parts.every((part) => rules.some((rule) => rule(part))));
   // One string that was written as it is reported proves that the key is not encoded.
   const isProven = keys.some((parts) =>
-    parts.some((part, at) => isNonEmpty(part.value) && isSame(part, paths[at] ?? '')),
+    parts.some((part) => isNonEmpty(part.value) && isSame(part)),
   );
   const isCertain = (path: string) =>
     told.has(path) && (isPlain || isProven || !mayBeEncoded(told.get(path)));
 
   const printed = keys.filter(
-    (parts) => keyText !== undefined && keyText === toKeyText(paths, parts, isCollated),
+    (parts) => keyText !== undefined && keyText === toKeyText(parts, isCollated),
   );
   const fitting = firstNonEmpty([
     told.size === 0 ? printed : keysBy(isSame, isUntold),
     keysBy(isSame, isUntold, isUnknown),
-    keysBy(isSame, isUntold, isUnknown, (_, path) => !isCertain(path)),
+    keysBy(isSame, isUntold, isUnknown, ({ indexPath }) => !isCertain(indexPath)),
   ]);
   const [first, ...others] = fitting;
   const hasPlace = others.every((parts) =>
@@ -109,40 +107,3 @@ function firstNonEmpty<T>(lists: T[][]): T[] {
 }
 
 const isNonEmpty = (value: unknown): boolean => typeof value === 'string' && value !== '';
-
-/** Under a collation the server keeps a sort key of each string, also inside an object. */
-function mayBeEncoded(value: unknown): boolean {
-  return typeof value === 'string' || Array.isArray(value) || isEmbedded(value);
-}
-
-/** The user wrote a UUID or a Buffer; Mongoose and the server have it as a Binary. */
-function toUserValue(value: unknown): unknown {
-  const isBinary = typeof value === 'object' && value !== null && 'sub_type' in value;
-  if (!isBinary || Buffer.isBuffer(value)) return value;
-  const { sub_type: subType, buffer, position } = value as BinaryValue;
-  if (subType === 4 && 'toUUID' in value) return (value.toUUID as () => unknown)();
-  return Buffer.from(buffer.subarray(0, position));
-}
-
-/** By structure: the driver may be another copy. */
-interface BinaryValue {
-  sub_type: number;
-  buffer: Uint8Array;
-  position: number;
-}
-
-/** The key as the server prints it in its text, which is compared whole and never taken apart. */
-function toKeyText(paths: string[], parts: KeyPart[], isCollated: boolean): string | undefined {
-  const printed = parts.map(({ value }) =>
-    isCollated && typeof value === 'string' ? undefined : toValueText(value),
-  );
-  if (printed.includes(undefined)) return undefined;
-  return `{ ${paths.map((path, at) => `${path}: ${String(printed[at])}`).join(', ')} }`;
-}
-
-/** For the types whose print cannot be mistaken. */
-function toValueText(value: unknown): string | undefined {
-  if (typeof value === 'string') return `"${value}"`;
-  if (typeof value === 'boolean' || value === null || Number.isInteger(value)) return String(value);
-  return isObjectId(value) ? `ObjectId('${value.toHexString()}')` : undefined;
-}

@@ -21,10 +21,11 @@ function isPossible(index: UniqueIndex, write: Write, newObjectId: () => string)
     return !isId && (document !== undefined || paths.some((path) => isPathUpdated(write, path)));
   }
   // Only what was written: not the null that stands for a path which a document does not have.
+  const written = { ...write, isComplete: false };
   const valuesOf = (path: string) =>
-    findWrittenKeys({ ...write, isComplete: false }, { [path]: 1 }).flatMap((parts) =>
-      parts.filter(({ isFound }) => isFound),
-    );
+    findWrittenKeys(written, { [path]: 1 }, () => true)
+      .flat()
+      .filter(({ isFound }) => isFound);
   if (isId) return valuesOf('_id').some(({ value }) => !isMadeHere(value, newObjectId));
   // A new document has a place in every index but a sparse one of whose paths it holds none.
   return !index.sparse || paths.some((path) => valuesOf(path).length > 0);

@@ -1,6 +1,7 @@
 /** The key that an index refused: its paths, and which of them have no value. Pure. */
 import { findKind, type AnyModel, type AnySchema } from '../mongoose-internals';
 import { hasPath } from '../schema/find-path-types';
+import { isPlainPath } from '../schema/plain-path';
 import { findUniqueIndexes, isSamePattern } from '../schema/unique-index';
 import { isPathUpdated, type Write } from '../write/write';
 import { findWrittenKeys } from '../write/written-keys';
@@ -26,7 +27,7 @@ export function toRefusedKey(model: AnyModel, key: DuplicateKey, write: Write): 
   const missing = Object.keys(keyPattern ?? {}).filter((path) => {
     if (key.keyValue.has(path)) return key.keyValue.get(path) === null;
     if (nulls !== undefined) return nulls.includes(path);
-    const written = findWrittenKeys(write, { [path]: 1 });
+    const written = findWrittenKeys(write, { [path]: 1 }, (one) => isPlainPath(model, one));
     return written.length > 0 && written.every(([part]) => part?.value === null);
   });
   return { indexName, keyPattern, missing, absent: findAbsent(model, key, missing, write) };
@@ -61,7 +62,7 @@ function findWrittenSchema(model: AnyModel, write: Write): AnySchema {
   const schema = model.schema as AnySchema;
   const key = findKind(schema)?.key;
   if (key === undefined) return schema;
-  const value = findWrittenKeys(write, { [key]: 1 })[0]?.[0]?.value;
+  const value = findWrittenKeys(write, { [key]: 1 }, () => true)[0]?.[0]?.value;
   const written = Object.values(model.discriminators ?? {}).find(
     (one) => findKind(one.schema as AnySchema)?.value === value,
   );

@@ -65,7 +65,7 @@ export function makeValidatorError(
   model: AnyModel,
   { message, ...properties }: ValidatorProperties,
 ): UniqueValidatorError {
-  // As a function: Mongoose would fill the placeholders of a text once more, in values too.
+  // As a function: Mongoose would fill the placeholders of a string once more, in values too.
   const withMessage = { ...properties, message: () => message };
   return withoutStack(
     () => new model.base.Error.ValidatorError(withMessage as never) as UniqueValidatorError,
@@ -111,7 +111,7 @@ export function addErrors(error: UniqueValidationError, validatorErrors: UniqueV
   }
 }
 
-/** Adds properties that are there for code, not for JSON or logs. */
+/** Adds properties for code, which JSON and logs do not show. */
 export function addHidden<T extends object>(target: T, properties: object): T {
   for (const [name, value] of Object.entries(properties)) {
     Object.defineProperty(target, name, {

@@ -14,16 +14,17 @@ export class Fragment {
   readonly children = new Map<string, unknown>();
 
   /** Sets what lies at the path, and makes the fragments on the way. */
-  set([head, ...rest]: string[], value: unknown): void {
-    if (head === undefined) return;
-    if (rest.length === 0) {
-      this.children.set(head, value);
+  set(path: string, value: unknown): void {
+    const dot = path.indexOf('.');
+    if (dot < 0) {
+      this.children.set(path, value);
       return;
     }
+    const head = path.slice(0, dot);
     const child = this.children.get(head);
     const inner = child instanceof Fragment ? child : new Fragment();
     this.children.set(head, inner);
-    inner.set(rest, value);
+    inner.set(path.slice(dot + 1), value);
   }
 
   get isArray(): boolean {

@@ -8,6 +8,8 @@ export type IndexKey = unknown[];
 
 /** One path of a key: its value, as in an {@link IndexKey}, and where in the document it lies. */
 export interface KeyPart {
+  /** The path as the index declares it. */
+  indexPath: string;
   /** Such as `contacts.1.email`; the index's own path where the place is not known. */
   path: string;
   /** `UNKNOWN` where the document is a fragment that does not say. */
@@ -144,8 +146,8 @@ function isPoint(value: unknown, { isGeo, rest }: OpenSlot): boolean {
 function toPart({ indexPath, at, rest }: OpenSlot, value: unknown): KeyPart {
   const path = at === undefined ? indexPath : [...at, ...rest].join('.');
   if (value === UNKNOWN || value instanceof Fragment)
-    return { path, value: UNKNOWN, isFound: false };
-  return { path, value: value ?? null, isFound: value !== undefined };
+    return { indexPath, path, value: UNKNOWN, isFound: false };
+  return { indexPath, path, value: value ?? null, isFound: value !== undefined };
 }
 
 /** Mongoose leaves documents and subdocuments in what it hands to the driver. */

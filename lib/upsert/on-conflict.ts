@@ -34,7 +34,7 @@ const UPDATE_OPERATORS = [
 ] as const;
 
 /** An update with MongoDB's operators, such as `{ $inc: { logins: 1 } }`. */
-export type UpdateOperators<Raw = AnyRaw> = {
+type UpdateOperators<Raw = AnyRaw> = {
   [Operator in (typeof UPDATE_OPERATORS)[number]]?: FieldsOf<Raw>;
 };
 

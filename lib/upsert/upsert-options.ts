@@ -40,8 +40,7 @@ export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
 };
 
 /** A path, a list of paths in any order, or the name of a unique index; editors complete the paths. */
-export type ConflictTargetOf<Raw> =
-  PathOf<Raw> | readonly PathOf<Raw>[] | (string & Record<never, never>);
+type ConflictTargetOf<Raw> = PathOf<Raw> | readonly PathOf<Raw>[] | (string & Record<never, never>);
 
 /** Options that saveOrUpsert and saveOrUpsertMany share. */
 export interface UpsertOptions<Raw = AnyRaw> {
@@ -166,7 +165,7 @@ function refuseUpdateArgument(input: unknown, options: unknown): void {
   const operators = given.filter((name) => name.startsWith('$'));
   const others = operators.filter((name) => name !== '$set' && name !== '$setOnInsert');
   const written = given.flatMap((name) => {
-    const operand: unknown = (options)[name];
+    const operand: unknown = options[name];
     if (!name.startsWith('$')) return [name];
     return others.includes(name) || !isObject(operand) ? [] : Object.keys(operand);
   });

@@ -14,16 +14,17 @@ type KeyPattern = Record<string, unknown>;
 export function findWrittenKeys(
   write: Write,
   keyPattern: KeyPattern,
-  isPlain: (path: string) => boolean = () => true,
+  isPlain: (path: string) => boolean,
 ): KeyPart[][] {
-  const paths = Object.keys(keyPattern);
-  const peeked = paths.map((path) => ({ path, value: write.peek?.(path), isFound: true }));
+  const peeked = Object.keys(keyPattern).map((path): KeyPart => {
+    return { indexPath: path, path, value: write.peek?.(path), isFound: true };
+  });
   if (peeked.every(({ value }) => value !== undefined)) return [peeked];
   const keys =
     write.document === undefined
       ? findUpdatedKeys(write, keyPattern, isPlain)
       : findPlacedKeys(keyPattern, write.document).map((parts) =>
-          parts.map((part, at) => (part.isFound ? part : toMissing(write, paths[at] ?? '', part))),
+          parts.map((part) => (part.isFound ? part : toMissing(write, part))),
         );
   return keys.map((parts) =>
     parts.map((part) => (part.value === undefined ? { ...part, value: [] } : part)),
@@ -31,11 +32,11 @@ export function findWrittenKeys(
 }
 
 /** What the index holds for a path that the document does not have. */
-function toMissing(write: Write, path: string, part: KeyPart): KeyPart {
-  const { filter, isComplete, loaded } = write;
+function toMissing({ filter, isComplete, loaded }: Write, part: KeyPart): KeyPart {
+  const { indexPath: path } = part;
   // A replacement that upserts takes the _id of its filter, and nothing else.
   const [ofFilter] = path === '_id' ? findEqualities(filter, path) : [];
-  if (ofFilter !== undefined) return { path, ...ofFilter, isFound: true };
+  if (ofFilter !== undefined) return { ...part, ...ofFilter, isFound: true };
   const isChanged = loaded?.changed.some((one) => isAtOrBelow(path, withoutPlaces(one)));
   const isKnown = isComplete === true || isChanged === true || loaded?.isRead(path) === true;
   return isKnown ? part : { ...part, value: UNKNOWN };
@@ -54,26 +55,23 @@ function findUpdatedKeys(
   const ways = mayInsert === false ? [false] : isEither ? [true, false] : [true];
   return ways
     .flatMap((isInsert) => findPlacedKeys(keyPattern, toFragment(update, isInsert)))
-    .flatMap((parts) => addEqualities(write, paths, parts, isPlain));
+    .flatMap((parts) => addEqualities(write, parts, isPlain));
 }
 
 /** A path that the update leaves alone keeps what the filter asks for. */
 function addEqualities(
   write: Write,
-  paths: string[],
   parts: KeyPart[],
   isPlain: (path: string) => boolean,
 ): KeyPart[][] {
   let keys: KeyPart[][] = [[]];
-  for (const [at, part] of parts.entries()) {
-    const path = paths[at] ?? '';
-    const equalities =
-      part.value === UNKNOWN && !isTouched(write.update, path)
-        ? findEqualities(write.filter, path)
-        : [];
-    const told = equalities.map((one): KeyPart => ({ path: part.path, ...one, isFound: true }));
+  for (const part of parts) {
+    const { indexPath, value } = part;
+    const isKept = value === UNKNOWN && !isTouched(write.update, indexPath);
+    const equalities = isKept ? findEqualities(write.filter, indexPath) : [];
+    const told = equalities.map((one): KeyPart => ({ ...part, ...one, isFound: true }));
     // Of an array it may be another element than the one that clashed.
-    const isCertain = told.length === 1 && isPlain(path);
+    const isCertain = told.length === 1 && isPlain(indexPath);
     const alternatives = isCertain ? told : [...told, part];
     keys = keys.flatMap((key) => alternatives.map((one) => [...key, one]));
   }
@@ -89,28 +87,28 @@ function toFragment(update: object, isInsert: boolean): Fragment {
     const isOperator = operator.startsWith('$') && typeof operand === 'object' && operand !== null;
     if (!isOperator || (operator === '$setOnInsert' && !isInsert)) continue;
     for (const [path, value] of Object.entries(operand as object) as [string, unknown][]) {
-      write(fragment, operator, path.split('.'), value);
+      write(fragment, operator, path, value);
     }
   }
   return fragment;
 }
 
-function write(fragment: Fragment, operator: string, path: string[], value: unknown): void {
+function write(fragment: Fragment, operator: string, path: string, value: unknown): void {
   if (operator === '$set' || operator === '$setOnInsert') fragment.set(path, value);
   else if (operator === '$push' || operator === '$addToSet') {
     // The elements' places depend on the document.
     for (const [at, element] of newElements(value).entries()) {
-      fragment.set([...path, `$${String(at)}`], element);
+      fragment.set(`${path}.$${String(at)}`, element);
     }
   } else if (operator === '$unset') fragment.set(path, undefined);
   else {
     fragment.set(path, UNKNOWN);
-    if (operator === '$rename') fragment.set(String(value).split('.'), UNKNOWN);
+    if (operator === '$rename') fragment.set(String(value), UNKNOWN);
   }
 }
 
 function newElements(value: unknown): unknown[] {
   const isMany = typeof value === 'object' && value !== null && '$each' in value;
   if (!isMany) return [value];
-  return Array.isArray(value.$each) ? (value.$each as unknown[]) : [];
+  return [value.$each].flat();
 }

@@ -6,6 +6,7 @@ import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import { skipsMiddleware, type SaveOrUpsertOptions } from '../upsert-options';
 import { sendFindAndModify } from './find-and-modify';
 import { toSentUpdate } from './to-sent-update';
+import { withoutFilter } from './without-filter';
 
 /** The hint of the placeholder: were it sent as it is, no index has this name and the server refuses it. */
 const NEVER_SENT = 'the placeholder of saveOrUpsert, which is never sent';
@@ -50,7 +51,7 @@ export async function sendUpsert(
       collection,
       prepared,
       mergeFilters(conditions, prepared.filter),
-      toSentUpdate(prepared.write, byQuery),
+      toSentUpdate(prepared.write, withoutFilter(byQuery, conditions)),
       { ...others, ...(hint !== NEVER_SENT && { hint }) },
     );
     created = outcome.created;

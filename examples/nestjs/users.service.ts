@@ -1,0 +1,19 @@
+import { Injectable } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import { Model } from 'mongoose';
+import { User } from './user.schema.js';
+
+/** No method asks first whether a value is free: the unique index decides, without a race. */
+@Injectable()
+export class UsersService {
+  constructor(@InjectModel(User.name) private readonly users: Model<User>) {}
+
+  create(user: Partial<User>) {
+    return this.users.create(user);
+  }
+
+  /** Creates the user, or updates the one with this email address. */
+  put(email: string, user: Partial<User>) {
+    return this.users.saveOrUpsert({ ...user, email });
+  }
+}
