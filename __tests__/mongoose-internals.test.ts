@@ -214,7 +214,10 @@ describe('where discriminatorMapping is missing', () => {
     '%s of a discriminator or its base rejects before anything is sent',
     async (call) => {
       const Base = await compile(new Schema({ email }));
-      const Kind = Base.discriminator(`Kind${call}`, new Schema({ n: Number })) as typeof Base;
+      const Kind = Base.discriminator(
+        `Kind${call}`,
+        new Schema({ n: Number }),
+      ) as unknown as typeof Base;
       await Base.collection.insertOne({ email: 'a', n: 1 });
       const commands = watchCommands(mongoose);
       for (const model of [Kind, Base]) {

@@ -1,5 +1,5 @@
+import type * as Mongoose8 from 'mongoose';
 import { Schema } from 'mongoose';
-import * as mongoose8 from 'mongoose-8';
 import { uniqueGuard } from 'mongoose-unique-guard';
 import { useDatabase } from '../support/database';
 import type { AnyModel } from '../support/writes';
@@ -46,7 +46,7 @@ it('saveOrUpsertMany of a promise says to await it', async () => {
 });
 
 it('a document of another copy of mongoose is called so', async () => {
-  const other = new mongoose8.Mongoose();
+  const other = new (jest.requireActual<typeof Mongoose8>('mongoose-8').Mongoose)();
   const Other = other.model('User', new other.Schema({ email: String }));
   // On Mongoose 8 it is the same class.
   await expect(model.saveOrUpsert(new Other({ email: 'a' }))).rejects.toThrow(
