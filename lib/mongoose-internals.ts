@@ -91,7 +91,7 @@ export function listCompiledModels(schema: AnySchema): AnyModel[] {
   const { connections } = (isObject(base) ? base : {}) as Partial<Mongoose>;
   return (connections ?? [])
     .flatMap(({ models }) => Object.values(models) as unknown as AnyModel[])
-    .filter((model) => model.schema === schema);
+    .filter((model) => (model.schema as unknown) === schema);
 }
 
 /** What Mongoose keeps on the schemas of discriminators. */

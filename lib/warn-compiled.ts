@@ -10,7 +10,7 @@ const warned = new WeakSet<AnySchema>();
  */
 export function warnIfCompiled(schema: AnySchema): void {
   const model = listCompiledModels(schema).find(
-    (one) => (one as { saveOrUpsert?: unknown }).saveOrUpsert === undefined,
+    (one) => (one as unknown as { saveOrUpsert?: unknown }).saveOrUpsert === undefined,
   );
   if (model === undefined || warned.has(schema)) return;
   warned.add(schema);
