@@ -260,6 +260,14 @@ const { field } = fc.letrec<{ field: Field }>((tie) => {
   };
 });
 
+/** The immutable paths inside nested objects and single subdocuments. */
+export function immutablePaths(fields: Record<string, Field>): string[] {
+  return Object.entries(fields).flatMap(([name, { options, fields: nested, schema }]) => {
+    const below = immutablePaths(nested ?? schema?.fields ?? {});
+    return [...(options.immutable ? [name] : []), ...below.map((path) => `${name}.${path}`)];
+  });
+}
+
 export interface Case {
   schema: SchemaSpec;
   /** Which kind the document is of. */

@@ -55,11 +55,12 @@ function readTimestampPaths(schema: AnySchema): TimestampPaths {
   return { ...pathOf('createdAt'), ...pathOf('updatedAt') };
 }
 
-/** The paths right below a nested object or a subdocument. */
+/** The paths right below a nested object or a subdocument; a Map is one path, whatever it holds. */
 export function pathsBelow(schema: AnySchema, path: string): string[] {
   const type = findPathType(schema, path);
-  if (type?.schema && type.instance !== 'Array') {
-    return Object.keys(type.schema.paths).map((child) => `${path}.${child}`);
-  }
-  return Object.keys(schema.paths).filter((other) => other.startsWith(`${path}.`));
+  const paths =
+    type?.schema && type.instance !== 'Array'
+      ? Object.keys(type.schema.paths).map((child) => `${path}.${child}`)
+      : Object.keys(schema.paths).filter((other) => other.startsWith(`${path}.`));
+  return paths.filter((one) => !one.endsWith('.$*'));
 }

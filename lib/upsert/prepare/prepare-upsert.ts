@@ -8,7 +8,8 @@ import {
 import { resolveOptions } from '../../options/plugin-options';
 import { show } from '../../options/show';
 import { findGivenTarget, findNamedTarget } from '../../schema/conflict-target';
-import { timestampPaths, type TimestampPaths } from '../../schema/kept-paths';
+import { keptPathsOf, timestampPaths, type TimestampPaths } from '../../schema/kept-paths';
+import { isRelated } from '../../schema/path';
 import type { UniqueIndex } from '../../schema/unique-index';
 import { listGivenPaths } from '../../write/given-paths';
 import {
@@ -28,7 +29,7 @@ import {
 } from './find-changes';
 import { hasMiddleware, runSaveMiddleware, watchIsNew } from './run-middleware';
 import { toUpsertFilter, type UpsertFilter } from './to-filter';
-import { valueAt, type Fields } from './to-operators';
+import { isPlainObject, valueAt, type Fields } from './to-operators';
 import { toWrite, type UpsertWrite } from './to-write';
 
 /** What is the same for every input of one call. */
@@ -77,7 +78,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     ...(session && { session }),
     ...(!setsTimestamps && { timestamps: false }),
   };
-  const mayChange = hasMiddleware(model.schema as never);
+  const mayChange = hasMiddleware(model);
   const run = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
     if (session !== undefined) document.$session(session);
     const lack = await validate(document, options.validateModifiedOnly ?? false);
@@ -108,7 +109,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   const isWritten = rule.kind !== 'skip' && rule.kind !== 'operators';
   let onUpdate = onInsert;
   if (readIsNew && isWritten) {
-    const existing = asExisting(model, pristine ?? takeSnapshot(model, inserted), given);
+    const existing = asExisting(inserted, pristine ?? takeSnapshot(model, inserted), given, input, timestamps);
     onUpdate = await run(existing, mayChange ? takeSnapshot(model, existing) : undefined);
   }
   const write = toWrite(model.schema, rule, document, onInsert, onUpdate, timestamps, found);
@@ -150,11 +151,34 @@ function refuseDottedPaths(schema: AnySchema, input: object): void {
   );
 }
 
-/** The same values as of a document that was loaded; no setter and no default runs once more. */
-function asExisting(model: AnyModel, pristine: Snapshot, given: string[]): AnyDocument {
-  const existing = model.hydrate(pristine) as unknown as AnyDocument;
+/**
+ * The document as it is when it was loaded and the input is set: what is not given counts as stored. New
+ * subdocuments are new and what they were given is modified, as in a save.
+ */
+function asExisting(
+  { constructor: model }: AnyDocument,
+  pristine: Snapshot,
+  given: string[],
+  input: object,
+  { updatedAt }: TimestampPaths,
+): AnyDocument {
+  const stored = withoutGiven(pristine, '', given, keptPathsOf(model.schema));
+  const existing = model.hydrate(stored) as unknown as AnyDocument;
+  existing.set(input);
+  if (updatedAt !== undefined) existing.set(updatedAt, pristine[updatedAt]);
   for (const path of given) existing.markModified(path);
   return existing;
+}
+
+/** Immutable paths stay: to set them to another value is an error where the schema is strict. */
+function withoutGiven(value: Fields, prefix: string, given: string[], kept: Set<string>): Fields {
+  const entries = Object.entries(value).flatMap(([name, child]): [string, unknown][] => {
+    const path = prefix + name;
+    if (kept.has(path) || !given.some((one) => isRelated(path, one))) return [[name, child]];
+    const below = isPlainObject(child) ? withoutGiven(child, `${path}.`, given, kept) : {};
+    return Object.keys(below).length > 0 ? [[name, below]] : [];
+  });
+  return Object.fromEntries(entries);
 }
 
 /**
