@@ -112,8 +112,29 @@ function toPath({ type, options, fields, schema, of }: Field, name: string): unk
     case 'List':
       return { type: [toPath(of as Field, name)], ...declared };
     case 'Map':
-      return { type: Map, of: toPath(of as Field, name), ...declared };
+      return { type: Map, of: toPath(withoutSelect(of as Field), name), ...declared };
     default:
       return { type: Schema.Types[type as 'String'], ...declared, ...withDefault(DEFAULTS[type]) };
   }
+}
+
+/** Mongoose refuses `select` inside of a Map. */
+function withoutSelect(field: Field): Field {
+  const { select: _, ...options } = field.options;
+  const all = (fields: Record<string, Field>) =>
+    Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, withoutSelect(one)]));
+  const ofSchema = (schema: SchemaSpec): SchemaSpec => ({
+    ...schema,
+    fields: all(schema.fields),
+    kinds: Object.fromEntries(
+      Object.entries(schema.kinds).map(([name, kind]) => [name, ofSchema(kind)]),
+    ),
+  });
+  return {
+    ...field,
+    options,
+    ...(field.fields && { fields: all(field.fields) }),
+    ...(field.schema && { schema: ofSchema(field.schema) }),
+    ...(field.of && { of: withoutSelect(field.of) }),
+  };
 }

@@ -91,18 +91,22 @@ async function save(model: AnyModel, input: Doc, isFirst: boolean, paths: string
   document.set(input);
   for (const path of Object.keys(input)) document.markModified(path);
   await document.save();
-  await keepImmutable(model, stored as Doc, paths);
+  await keepImmutable(model, stored as Doc, input, paths);
 }
 
 /**
  * A save of a loaded document loses an immutable path where the object around it is set, even to the value
  * that it has. An upsert keeps it, as its documentation says.
  */
-async function keepImmutable(model: AnyModel, before: Doc, paths: string[]): Promise<void> {
+async function keepImmutable(model: AnyModel, before: Doc, input: Doc, paths: string[]): Promise<void> {
   const after = await model.collection.findOne({ _id: before['_id'] } as never);
   const at = (value: unknown, path: string) =>
-    path.split('.').reduce<unknown>((one, name) => (one as Doc | undefined)?.[name], value);
-  const lost = paths.filter((path) => at(before, path) !== undefined && at(after, path) === undefined);
+    path.split('.').reduce<unknown>((one, name) => (one as Doc | null | undefined)?.[name], value);
+  const lost = paths.filter((path) => {
+    const around = path.slice(0, path.lastIndexOf('.'));
+    const isSet = around === '' || at(input, around) instanceof Object;
+    return isSet && at(before, path) !== undefined && at(after, path) === undefined;
+  });
   if (lost.length === 0) return;
   const $set = Object.fromEntries(lost.map((path) => [path, at(before, path)]));
   await model.collection.updateOne({ _id: before['_id'] } as never, { $set });

@@ -55,6 +55,12 @@ function readTimestampPaths(schema: AnySchema): TimestampPaths {
   return { ...pathOf('createdAt'), ...pathOf('updatedAt') };
 }
 
+/** What the schema's own clock says; undefined where it has none. */
+export function currentTimeOf(schema: AnySchema): unknown {
+  const { timestamps } = schema.options;
+  return typeof timestamps === 'object' ? timestamps.currentTime?.() : undefined;
+}
+
 /** The paths right below a nested object or a subdocument; a Map is one path, whatever it holds. */
 export function pathsBelow(schema: AnySchema, path: string): string[] {
   const type = findPathType(schema, path);

@@ -8,7 +8,7 @@ import {
 import { resolveOptions } from '../../options/plugin-options';
 import { show } from '../../options/show';
 import { findGivenTarget, findNamedTarget } from '../../schema/conflict-target';
-import { keptPathsOf, timestampPaths, type TimestampPaths } from '../../schema/kept-paths';
+import { currentTimeOf, keptPathsOf, timestampPaths, type TimestampPaths } from '../../schema/kept-paths';
 import { isRelated } from '../../schema/path';
 import type { UniqueIndex } from '../../schema/unique-index';
 import { listGivenPaths } from '../../write/given-paths';
@@ -112,7 +112,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     const existing = asExisting(inserted, pristine ?? takeSnapshot(model, inserted), given, input, timestamps);
     onUpdate = await run(existing, mayChange ? takeSnapshot(model, existing) : undefined);
   }
-  const write = toWrite(model.schema, rule, document, onInsert, onUpdate, timestamps, found);
+  const write = toWrite(model, rule, document, onInsert, onUpdate, timestamps, found);
   return { model, target, ...found, write, lack: onInsert.lack };
 }
 
@@ -197,6 +197,13 @@ function startTimestamps(
     document.set(updatedAt, undefined);
   }
   setTimestamps(document, Boolean(schema.options.timestamps));
+  // Mongoose leaves out those of a base where a discriminator's own subdocuments have timestamps.
+  const isUnset = (path: string) => document.get(path, null, { getters: false }) === undefined;
+  const unset = Object.values(paths as Record<string, string>).filter(isUnset);
+  if (unset.length > 0) {
+    const now = currentTimeOf(schema) ?? document.constructor.base.now();
+    for (const path of unset) document.set(path, now);
+  }
   if (isWanted) return paths;
   for (const path of Object.values(paths) as string[]) {
     if (!given.includes(path)) document.set(path, undefined);

@@ -1,11 +1,13 @@
 /** What one upsert writes, by the rule for a document that exists. Pure. */
-import type { AnySchema } from '../../mongoose-internals';
+import { sameValueFor, type IsSameValue } from '../../bson/same-value';
+import type { AnyModel, AnySchema } from '../../mongoose-internals';
 import { keptPathsOf, pathsBelow, type TimestampPaths } from '../../schema/kept-paths';
 import { findPathType, isAtOrBelow } from '../../schema/path';
 import type { ConflictRule } from '../on-conflict';
 import { isBelowAny, type Changes } from './find-changes';
 import type { UpsertFilter } from './to-filter';
-import { toOperators, type Fields, type Operators } from './to-operators';
+import { minimize } from './minimize';
+import { toOperators, valueAt, type Fields, type Operators } from './to-operators';
 
 export type UpsertWrite = {
   /** The whole document, as an insert writes it. */
@@ -13,7 +15,12 @@ export type UpsertWrite = {
   /** The paths at which the query's middleware changes nothing. */
   given: string[];
 } & (
-  | { kind: 'update'; always: Operators }
+  | {
+      kind: 'update';
+      always: Operators;
+      /** True where no document exists; only where a new one has other values at the paths of `always`. */
+      isInsert?: object;
+    }
   | { kind: 'skip' }
   | {
       kind: 'replace';
@@ -31,7 +38,7 @@ export type UpsertWrite = {
 export type IsNested = (path: string) => boolean;
 
 export function toWrite(
-  schema: AnySchema,
+  model: AnyModel,
   rule: ConflictRule,
   inserted: Fields,
   onInsert: Changes,
@@ -40,28 +47,57 @@ export function toWrite(
   { key, filter }: UpsertFilter,
 ): UpsertWrite {
   if (rule.kind === 'skip') return { kind: 'skip', inserted, given: onInsert.paths };
+  const schema = model.schema as AnySchema;
+  const isNested = (path: string) => findPathType(schema, path) === undefined;
   if (rule.kind === 'replace') {
     const existing = onUpdate === onInsert ? inserted : onUpdate.document;
-    // The server begins with what the filter demands, which is the `_id` too where that is the target.
-    const isInsert =
-      '_id' in key
-        ? { $lte: [{ $size: { $objectToArray: '$$ROOT' } }, Object.keys(filter).length] }
-        : { $eq: [{ $type: '$_id' }, 'missing'] };
+    const isInsert = toIsInsert(key, filter);
     const kept = [...keptPathsOf(schema)];
-    const isNested = (path: string) => findPathType(schema, path) === undefined;
     return { kind: 'replace', inserted, existing, given: onInsert.paths, kept, isNested, isInsert };
   }
   const touched = updatedAt === undefined ? [] : [updatedAt];
   const isOperators = rule.kind === 'operators';
   const paths = isOperators ? touched : [...new Set([...onUpdate.paths, ...touched])];
-  const always = toOperators({
+  const full = toOperators({
     document: onUpdate.document,
     paths,
     additions: onUpdate.additions,
     isKept: toIsKept(schema, rule, touched),
     pathsBelow: (path) => pathsBelow(schema, path),
+    isNested,
   });
-  return { kind: 'update', inserted, given: isOperators ? [] : onInsert.paths, always };
+  const always = schema.options.minimize === false ? full : minimize(full);
+  const isSame = onUpdate === onInsert ? () => true : sameValueFor(model);
+  const differs = always !== full || isOtherOnInsert(always, inserted, isSame);
+  return {
+    kind: 'update',
+    inserted,
+    given: isOperators ? [] : onInsert.paths,
+    always,
+    ...(differs && { isInsert: toIsInsert(key, filter) }),
+  };
+}
+
+/** The server begins with what the filter demands, which is the `_id` as well where that is the target. */
+function toIsInsert(key: Fields, filter: Fields): object {
+  return '_id' in key
+    ? { $lte: [{ $size: { $objectToArray: '$$ROOT' } }, Object.keys(filter).length] }
+    : { $eq: [{ $type: '$_id' }, 'missing'] };
+}
+
+/** Would the operators leave other values in a new document than it is to have? */
+function isOtherOnInsert(
+  { $set = {}, $unset = {}, $push = {}, $addToSet = {} }: Operators,
+  inserted: Fields,
+  isSame: IsSameValue,
+): boolean {
+  const isShorter = ([path, added]: [string, unknown]) =>
+    (added as { $each: unknown[] }).$each.length !== (valueAt(inserted, path) as unknown[]).length;
+  return (
+    Object.entries($set).some(([path, value]) => !isSame(value, valueAt(inserted, path))) ||
+    Object.keys($unset).some((path) => valueAt(inserted, path) !== undefined) ||
+    Object.entries({ ...$push, ...$addToSet }).some(isShorter)
+  );
 }
 
 /** A path above a listed one is not kept as a whole: it is written path by path. */

@@ -11,6 +11,7 @@ import {
   type Operators,
 } from '../prepare/to-operators';
 import type { IsNested, UpsertWrite } from '../prepare/to-write';
+import { isExpressible, toPipeline } from './to-pipeline';
 
 /** An update as the driver takes it. */
 export type SentUpdate = Operators | object[];
@@ -30,7 +31,12 @@ export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
   const { inserted } = write;
   if (write.kind === 'update') {
     const taken = [...write.given, ...pathsOf(write.always)];
-    return withRestOnInsert(mergeFree(write.always, byQuery as Operators, taken), inserted);
+    const operators = mergeFree(write.always, byQuery as Operators, taken);
+    if (write.isInsert === undefined || !isExpressible(operators)) {
+      return withRestOnInsert(operators, inserted);
+    }
+    const added = addedOnInsert(byQuery as Operators, write.given);
+    return toPipeline(operators, withValues(inserted, added), write.isInsert);
   }
   const { $set = {}, $setOnInsert = {}, ...others } = withoutEmpty(byQuery as Operators);
   const [operator] = Object.keys(others);
@@ -40,8 +46,7 @@ export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
         `onConflict: "${write.kind}"; there it can add by this.set(path, value) only.`,
     );
   }
-  const onInsert = { $setOnInsert: { ...$setOnInsert, ...$set } };
-  const added = mergeFree({}, onInsert, write.given).$setOnInsert ?? {};
+  const added = addedOnInsert(byQuery as Operators, write.given);
   if (write.kind === 'skip') return withRestOnInsert({ $setOnInsert: added }, inserted);
 
   const { existing, kept, isNested, isInsert } = write;
@@ -54,6 +59,11 @@ export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
   const always = Object.fromEntries(Object.entries(added).filter(([path]) => path in $set));
   const forExisting = toReplacement(withValues(existing, always), kept, isNested);
   return [{ $replaceWith: { $cond: [isInsert, forInsert, forExisting] } }];
+}
+
+/** What the query's middleware adds to a new document. */
+function addedOnInsert({ $set, $setOnInsert }: Operators, given: string[]): Fields {
+  return mergeFree({}, { $setOnInsert: { ...$setOnInsert, ...$set } }, given).$setOnInsert ?? {};
 }
 
 function mergeFree(ours: Operators, theirs: Operators, taken: string[]): Operators {
