@@ -302,10 +302,16 @@ export function findDocumentSession(document: AnyDocument): ClientSession | unde
  * @throws Error where it is missing: `updatedAt` of the stored document would be lost
  */
 export function setTimestamps(document: AnyDocument, hasTimestamps: boolean): void {
-  const { initializeTimestamps: initialize } = membersOf(document);
+  const { initializeTimestamps: initialize, $getAllSubdocs } = membersOf(document);
   if (typeof initialize === 'function') initialize.call(document);
   else if (hasTimestamps) {
     throw missing('initializeTimestamps()', 'the timestamps cannot be set');
+  }
+  if (typeof $getAllSubdocs !== 'function') return;
+  // The document's own reaches no subdocument below one without timestamps.
+  for (const subdocument of $getAllSubdocs.call(document) as object[]) {
+    const { initializeTimestamps } = membersOf(subdocument);
+    if (typeof initializeTimestamps === 'function') initializeTimestamps.call(subdocument);
   }
 }
 

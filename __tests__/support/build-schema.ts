@@ -97,7 +97,7 @@ function toPath({ type, options, fields, schema, of }: Field, name: string): unk
   const declared = {
     ...others,
     ...(set && { set: (value: unknown) => (typeof value === 'string' ? `${value}!` : value) }),
-    ...(get && { get: (value: unknown) => `${String(value)}?` }),
+    ...(get && { get: (value: unknown) => (typeof value === 'string' ? `${value}?` : value) }),
     ...(alias && { alias: `${name}Alias` }),
   };
   const withDefault = (value: unknown) =>
@@ -112,17 +112,20 @@ function toPath({ type, options, fields, schema, of }: Field, name: string): unk
     case 'List':
       return { type: [toPath(of as Field, name)], ...declared };
     case 'Map':
-      return { type: Map, of: toPath(withoutSelect(of as Field), name), ...declared };
+      return { type: Map, of: toPath(asInMap(of as Field), name), ...declared };
     default:
       return { type: Schema.Types[type as 'String'], ...declared, ...withDefault(DEFAULTS[type]) };
   }
 }
 
-/** Mongoose refuses `select` inside of a Map. */
-function withoutSelect(field: Field): Field {
-  const { select: _, ...options } = field.options;
+/**
+ * Mongoose refuses `select` inside of a Map, and its save() of a loaded document never stores an immutable
+ * path there, where an upsert stores it with the rest of a new value.
+ */
+function asInMap(field: Field): Field {
+  const { select: _select, immutable: _immutable, ...options } = field.options;
   const all = (fields: Record<string, Field>) =>
-    Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, withoutSelect(one)]));
+    Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, asInMap(one)]));
   const ofSchema = (schema: SchemaSpec): SchemaSpec => ({
     ...schema,
     fields: all(schema.fields),
@@ -135,6 +138,6 @@ function withoutSelect(field: Field): Field {
     options,
     ...(field.fields && { fields: all(field.fields) }),
     ...(field.schema && { schema: ofSchema(field.schema) }),
-    ...(field.of && { of: withoutSelect(field.of) }),
+    ...(field.of && { of: asInMap(field.of) }),
   };
 }

@@ -88,10 +88,34 @@ async function save(model: AnyModel, input: Doc, isFirst: boolean, paths: string
   // Not by a query, which would leave out what `select: false` hides.
   const stored = await model.collection.findOne({ key: input['key'] });
   const document = model.hydrate(stored) as unknown as InstanceType<AnyModel>;
+  const before = await readExact(model, stored as Doc);
   document.set(input);
   for (const path of Object.keys(input)) document.markModified(path);
   await document.save();
-  await keepImmutable(model, stored as Doc, input, paths);
+  await keepImmutable(model, before, input, paths);
+  await keepTimes(model, before);
+}
+
+/** Marking what is given as modified makes `save()` write it; where nothing is another, an upsert leaves it. */
+async function keepTimes(model: AnyModel, before: Doc): Promise<void> {
+  const { versionKey } = model.schema.options;
+  const names = ['updatedAt', 'changed_at', typeof versionKey === 'string' ? versionKey : '__v'];
+  const after = await readExact(model, before);
+  const others = (document: Doc) =>
+    mongoose.mongo.BSON.EJSON.stringify(
+      Object.entries(document)
+        .filter(([name]) => !names.includes(name))
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+      { relaxed: false },
+    );
+  if (others(before) !== others(after)) return;
+  await model.collection.replaceOne({ _id: before['_id'] } as never, before);
+}
+
+/** With the types that are stored: a number is not what it was read as. */
+async function readExact(model: AnyModel, { _id }: Doc): Promise<Doc> {
+  const found: unknown = await model.collection.findOne({ _id } as never, { promoteValues: false });
+  return found as Doc;
 }
 
 /**
@@ -99,7 +123,7 @@ async function save(model: AnyModel, input: Doc, isFirst: boolean, paths: string
  * that it has. An upsert keeps it, as its documentation says.
  */
 async function keepImmutable(model: AnyModel, before: Doc, input: Doc, paths: string[]): Promise<void> {
-  const after = await model.collection.findOne({ _id: before['_id'] } as never);
+  const after = await readExact(model, before);
   const at = (value: unknown, path: string) =>
     path.split('.').reduce<unknown>((one, name) => (one as Doc | null | undefined)?.[name], value);
   const lost = paths.filter((path) => {

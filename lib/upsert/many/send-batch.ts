@@ -47,7 +47,7 @@ async function prepareRow(
     const { model, write } = prepared;
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
-    return { prepared, update: toSentUpdate(write, await operators), attempts: 0 };
+    return { prepared, update: toSentUpdate(write, await operators, false), attempts: 0 };
   } catch (error) {
     return { outcome: { error: error as Error } };
   }

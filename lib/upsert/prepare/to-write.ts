@@ -1,5 +1,5 @@
 /** What one upsert writes, by the rule for a document that exists. Pure. */
-import { sameValueFor, type IsSameValue } from '../../bson/same-value';
+import { sameBytesFor, type IsSameValue } from '../../bson/same-value';
 import type { AnyModel, AnySchema } from '../../mongoose-internals';
 import { keptPathsOf, pathsBelow, type TimestampPaths } from '../../schema/kept-paths';
 import { findPathType, isAtOrBelow } from '../../schema/path';
@@ -7,6 +7,7 @@ import type { ConflictRule } from '../on-conflict';
 import { isBelowAny, type Changes } from './find-changes';
 import type { UpsertFilter } from './to-filter';
 import { minimize } from './minimize';
+import { raisedVersion } from './raised-version';
 import { toOperators, valueAt, type Fields, type Operators } from './to-operators';
 
 export type UpsertWrite = {
@@ -18,8 +19,14 @@ export type UpsertWrite = {
   | {
       kind: 'update';
       always: Operators;
-      /** True where no document exists; only where a new one has other values at the paths of `always`. */
-      isInsert?: object;
+      touched: Touched;
+      /** True where no document exists. */
+      isInsert: object;
+      /**
+       * Operators, where nothing depends on what is stored; a pipeline, where something does; either of
+       * them, where only the times do.
+       */
+      form: 'operators' | 'pipeline' | 'either';
     }
   | { kind: 'skip' }
   | {
@@ -32,8 +39,17 @@ export type UpsertWrite = {
       isNested: IsNested;
       /** An expression that is true where no document is there. */
       isInsert: object;
+      touched: Touched;
     }
 );
+
+/** What is written besides, where anything changes. */
+export interface Touched {
+  /** `updatedAt` and its value, of a schema that has it. */
+  times: Fields;
+  /** The version key, where the version is to be raised. */
+  version?: string;
+}
 
 export type IsNested = (path: string) => boolean;
 
@@ -49,33 +65,50 @@ export function toWrite(
   if (rule.kind === 'skip') return { kind: 'skip', inserted, given: onInsert.paths };
   const schema = model.schema as AnySchema;
   const isNested = (path: string) => findPathType(schema, path) === undefined;
+  const toTouched = (operators: Operators, document: Fields): Touched => {
+    const version = raisedVersion(schema, operators);
+    return {
+      times: updatedAt === undefined ? {} : { [updatedAt]: document[updatedAt] },
+      ...(version !== undefined && { version }),
+    };
+  };
   if (rule.kind === 'replace') {
     const existing = onUpdate === onInsert ? inserted : onUpdate.document;
     const isInsert = toIsInsert(key, filter);
     const kept = [...keptPathsOf(schema)];
-    return { kind: 'replace', inserted, existing, given: onInsert.paths, kept, isNested, isInsert };
+    const touched = toTouched({ $set: existing }, existing);
+    const given = onInsert.paths;
+    return { kind: 'replace', inserted, existing, given, kept, isNested, isInsert, touched };
   }
-  const touched = updatedAt === undefined ? [] : [updatedAt];
   const isOperators = rule.kind === 'operators';
-  const paths = isOperators ? touched : [...new Set([...onUpdate.paths, ...touched])];
-  const full = toOperators({
-    document: onUpdate.document,
-    paths,
-    additions: onUpdate.additions,
-    isKept: toIsKept(schema, rule, touched),
-    pathsBelow: (path) => pathsBelow(schema, path),
-    isNested,
-  });
+  const full = isOperators
+    ? {}
+    : toOperators({
+        document: onUpdate.document,
+        paths: onUpdate.paths.filter((path) => path !== updatedAt),
+        additions: onUpdate.additions,
+        isKept: toIsKept(schema, rule),
+        pathsBelow: (path) => pathsBelow(schema, path),
+        isNested,
+      });
   const always = schema.options.minimize === false ? full : minimize(full);
-  const isSame = onUpdate === onInsert ? () => true : sameValueFor(model);
-  const differs = always !== full || isOtherOnInsert(always, inserted, isSame);
+  const touched = toTouched(always, onUpdate.document);
+  const isSame = onUpdate === onInsert ? () => true : sameBytesFor(model);
+  const isOther = always !== full || isOtherOnInsert(always, inserted, isSame);
   return {
     kind: 'update',
     inserted,
     given: isOperators ? [] : onInsert.paths,
     always,
-    ...(differs && { isInsert: toIsInsert(key, filter) }),
+    touched,
+    isInsert: toIsInsert(key, filter),
+    form: toForm(isOther || touched.version !== undefined, !isOperators && updatedAt !== undefined),
   };
+}
+
+function toForm(dependsOnStored: boolean, hasTimes: boolean): 'operators' | 'pipeline' | 'either' {
+  if (dependsOnStored) return 'pipeline';
+  return hasTimes ? 'either' : 'operators';
 }
 
 /** The server begins with what the filter demands, which is the `_id` as well where that is the target. */
@@ -104,15 +137,14 @@ function isOtherOnInsert(
 function toIsKept(
   schema: AnySchema,
   rule: ConflictRule,
-  touched: string[],
 ): (path: string, isWhole: boolean) => boolean {
   const kept = keptPathsOf(schema);
   const isAboveAny = (paths: readonly string[], path: string) =>
     paths.some((one) => isAtOrBelow(one, path));
   if (rule.kind === 'only') {
-    const listed = [...rule.paths, ...touched];
+    const { paths } = rule;
     return (path, isWhole) =>
-      kept.has(path) || !(isBelowAny(listed, path) || (!isWhole && isAboveAny(listed, path)));
+      kept.has(path) || !(isBelowAny(paths, path) || (!isWhole && isAboveAny(paths, path)));
   }
   if (rule.kind === 'except') {
     const { paths } = rule;

@@ -51,7 +51,7 @@ export async function sendUpsert(
       collection,
       prepared,
       mergeFilters(conditions, prepared.filter),
-      toSentUpdate(prepared.write, withoutFilter(byQuery, conditions)),
+      toSentUpdate(prepared.write, withoutFilter(byQuery, conditions), true),
       { ...others, ...(hint !== NEVER_SENT && { hint }) },
     );
     created = outcome.created;

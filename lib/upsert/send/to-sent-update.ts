@@ -10,8 +10,8 @@ import {
   type Fields,
   type Operators,
 } from '../prepare/to-operators';
-import type { IsNested, UpsertWrite } from '../prepare/to-write';
-import { isExpressible, toPipeline } from './to-pipeline';
+import type { IsNested, Touched, UpsertWrite } from '../prepare/to-write';
+import { isExpressible, toPipeline, toRaised } from './to-pipeline';
 
 /** An update as the driver takes it. */
 export type SentUpdate = Operators | object[];
@@ -20,8 +20,15 @@ export type SentUpdate = Operators | object[];
  * Adds what the caller's update of operators and the query's middleware want. What the input gives
  * wins over those, and they win over what is only for a new document: the server takes no two values
  * for one path, nor for a path and one above it.
+ *
+ * @param isCompared leave `updatedAt` of an existing document where nothing changes; where the caller has
+ *   compared it already, operators cost the server less
  */
-export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
+export function toSentUpdate(
+  write: UpsertWrite,
+  byQuery: unknown,
+  isCompared: boolean,
+): SentUpdate {
   if (Array.isArray(byQuery)) {
     throw new TypeError(
       "saveOrUpsert: pre('findOneAndUpdate') middleware made the update a pipeline; " +
@@ -29,15 +36,7 @@ export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
     );
   }
   const { inserted } = write;
-  if (write.kind === 'update') {
-    const taken = [...write.given, ...pathsOf(write.always)];
-    const operators = mergeFree(write.always, byQuery as Operators, taken);
-    if (write.isInsert === undefined || !isExpressible(operators)) {
-      return withRestOnInsert(operators, inserted);
-    }
-    const added = addedOnInsert(byQuery as Operators, write.given);
-    return toPipeline(operators, withValues(inserted, added), write.isInsert);
-  }
+  if (write.kind === 'update') return toUpdate(write, byQuery as Operators, isCompared);
   const { $set = {}, $setOnInsert = {}, ...others } = withoutEmpty(byQuery as Operators);
   const [operator] = Object.keys(others);
   if (operator !== undefined) {
@@ -49,16 +48,49 @@ export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
   const added = addedOnInsert(byQuery as Operators, write.given);
   if (write.kind === 'skip') return withRestOnInsert({ $setOnInsert: added }, inserted);
 
-  const { existing, kept, isNested, isInsert } = write;
+  const { existing, kept, isNested, isInsert, touched } = write;
   const forInsert = toReplacement(withValues(inserted, added), kept, isNested);
-  // Mongoose itself adds the version key.
-  const differs = Object.entries($setOnInsert).some(([path, value]) => inserted[path] !== value);
-  if (inserted === existing && !differs) {
-    return [{ $replaceWith: forInsert }];
-  }
   const always = Object.fromEntries(Object.entries(added).filter(([path]) => path in $set));
-  const forExisting = toReplacement(withValues(existing, always), kept, isNested);
+  const replacement = withValues(existing, always);
+  const times = Object.keys(touched.times);
+  const untouched = toReplacement(replacement, [...kept, ...times], isNested);
+  const forExisting = ifChanged(untouched, touched);
   return [{ $replaceWith: { $cond: [isInsert, forInsert, forExisting] } }];
+}
+
+/** The replacement, its times and version as they are stored unless anything else is another. */
+function ifChanged(untouched: object, { times, version }: Touched): object {
+  const [next, stored] = ['$$next', '$$ROOT'].map((object) => ({ $objectToArray: object }));
+  const changes = {
+    ...Object.fromEntries(Object.entries(times).map(([path, value]) => [path, { $literal: value }])),
+    ...(version !== undefined && { [version]: toRaised(version) }),
+  };
+  const changed = { $mergeObjects: ['$$next', changes] };
+  const value = { $cond: [{ $setEquals: [next, stored] }, '$$next', changed] };
+  return { $let: { vars: { next: untouched }, in: value } };
+}
+
+function toUpdate(
+  write: UpsertWrite & { kind: 'update' },
+  byQuery: Operators,
+  isCompared: boolean,
+): SentUpdate {
+  const { always, touched, inserted, given, isInsert, form } = write;
+  const { times, version } = touched;
+  const own = Object.keys(version === undefined ? times : { ...times, [version]: 1 });
+  const taken = [...given, ...pathsOf(always), ...own];
+  const operators = mergeFree(always, byQuery, taken);
+  const isPlain = form === 'operators' || (form === 'either' && !isCompared);
+  if (isPlain || !isExpressible(operators)) {
+    const all = {
+      ...operators,
+      $set: { ...operators.$set, ...times },
+      ...(version !== undefined && { $inc: { ...operators.$inc, [version]: 1 } }),
+    };
+    return withRestOnInsert(all, inserted);
+  }
+  const added = addedOnInsert(byQuery, given);
+  return toPipeline(operators, touched, withValues(inserted, added), isInsert);
 }
 
 /** What the query's middleware adds to a new document. */
