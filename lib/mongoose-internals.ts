@@ -21,6 +21,7 @@ export interface AnyDocument {
   _id: unknown;
   isNew: boolean;
   $isNew: boolean;
+  $locals: Record<string, unknown>;
   /** The document as it is sent to the server: without getters, references instead of documents. */
   toBSON(): Record<string, unknown>;
   isModified(path: string): boolean;
@@ -333,7 +334,9 @@ export function listAtomics(array: unknown[]): [operator: string, operand: unkno
 
 /** One middleware function in Mongoose's list. */
 export interface Hook {
-  fn: { name: string };
+  fn: { name: string; length: number };
+  /** Set by the option of that name. */
+  errorHandler?: boolean;
 }
 
 const builtInSources = new WeakMap<Mongoose, Set<string>>();
@@ -380,6 +383,13 @@ interface Hooks {
     args: unknown[],
     done: (error?: unknown) => void,
   ): unknown;
+  execPost(
+    name: 'save',
+    document: unknown,
+    args: unknown[],
+    options: { error?: unknown },
+    done: (error?: unknown) => void,
+  ): unknown;
 }
 
 function findHooks(schema: AnySchema): Members | undefined {
@@ -424,11 +434,50 @@ export async function runPreSave(
   }
   const own = hooks.filter(isRun);
   state['saveOptions'] = saveOptions;
+  return settleHooks((done) => own.execPre('save', document, [saveOptions], done));
+}
+
+/** Does it run for errors alone? By the option `errorHandler`, or as it takes the error, a document and `next`. */
+export function isErrorHandler({ fn, errorHandler }: Hook): boolean {
+  return errorHandler === true || fn.length === 3;
+}
+
+/**
+ * Runs the `post('save')` middleware of a document and of its subdocuments; for an error, the error
+ * middleware. Relies on `schema.s.hooks` with `execPost()`; without it none runs, see
+ * {@link requirePostSave}.
+ *
+ * @returns what the middleware rejects with, as `{ error }`
+ */
+export async function runPostSave(
+  document: AnyDocument,
+  error?: unknown,
+): Promise<{ error: unknown } | undefined> {
+  const hooks = findHooks(document.constructor.schema as AnySchema) as Partial<Hooks> | undefined;
+  if (typeof hooks?.execPost !== 'function') return error ? { error } : undefined;
+  return settleHooks((done) =>
+    (hooks as Hooks).execPost('save', document, [document], error ? { error } : {}, done),
+  );
+}
+
+/** @throws Error where post('save') middleware cannot be run: before anything is sent */
+export function requirePostSave(schema: AnySchema): void {
+  if (typeof findHooks(schema)?.['execPost'] === 'function') return;
+  throw missing(
+    "way to run post('save') middleware without save()",
+    'call save(), or pass middleware: false where none is needed',
+  );
+}
+
+/** Of Kareem, which returns a promise or calls back. */
+function settleHooks(
+  run: (done: (error?: unknown) => void) => unknown,
+): Promise<{ error: unknown } | undefined> {
   return new Promise((resolve) => {
     const done = (error?: unknown): void => {
       resolve(error ? { error } : undefined);
     };
-    const promise = own.execPre('save', document, [saveOptions], done);
+    const promise = run(done);
     if (promise instanceof Promise) {
       promise.then(() => {
         done();

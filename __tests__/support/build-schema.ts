@@ -118,12 +118,9 @@ function toPath({ type, options, fields, schema, of }: Field, name: string): unk
   }
 }
 
-/**
- * Mongoose refuses `select` inside of a Map, and its save() of a loaded document never stores an immutable
- * path there, where an upsert stores it with the rest of a new value.
- */
+/** Mongoose refuses `select` inside of a Map. */
 function asInMap(field: Field): Field {
-  const { select: _select, immutable: _immutable, ...options } = field.options;
+  const { select: _, ...options } = field.options;
   const all = (fields: Record<string, Field>) =>
     Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, asInMap(one)]));
   const ofSchema = (schema: SchemaSpec): SchemaSpec => ({

@@ -11,7 +11,14 @@ export const ABSENT = '(not given)';
 export interface Field {
   type: string;
   /** What the path itself is declared with. */
-  options: { default?: 'value' | 'function'; immutable?: true; select?: false; set?: true; get?: true; alias?: true };
+  options: {
+    default?: 'value' | 'function';
+    immutable?: true;
+    select?: false;
+    set?: true;
+    get?: true;
+    alias?: true;
+  };
   /** Of the inputs; more for what lists and Maps hold. */
   values: unknown[];
   /** Of a nested object. */
@@ -68,8 +75,9 @@ const LEAVES: Record<string, unknown[]> = {
   BigInt: ['5', '9007199254740993'],
   Int32: [1, 2],
   Double: [1, 1.5],
-  // Keys of x, y and z keep their order where documents are compared.
-  Mixed: [{}, { x: 1, y: {} }, { y: [1, { x: {} }], x: null }, [1], [], 'text', { x: { $in: 1 } }],
+  // Keys of x, y and z keep their order where documents are compared. No empty object inside an array: a
+  // save drops it from a new document alone.
+  Mixed: [{}, { x: 1, y: {} }, { y: [1, { x: 2 }], x: null }, [1], [], 'text', { x: { $in: 1 } }],
 };
 
 const option = <T>(value: T) => fc.option(fc.constant(value), { nil: undefined, freq: 6 });
@@ -92,29 +100,43 @@ const inputsOf = (value: fc.Arbitrary<unknown>, isNullable: boolean) =>
     { minLength: INPUTS, maxLength: INPUTS },
   );
 
-const leaf: fc.Arbitrary<Field> = fc.constantFrom(...Object.keys(LEAVES)).chain((type) =>
-  fc.record({
-    type: fc.constant(type),
-    options: fc
-      .record({
-        default: fc.option(fc.constantFrom('value' as const, 'function' as const), { nil: undefined, freq: 3 }),
-        immutable: option(true as const),
-        select: option(false as const),
-        set: type === 'String' ? option(true as const) : fc.constant(undefined),
-        get: type === 'String' ? option(true as const) : fc.constant(undefined),
-        alias: option(true as const),
-      })
-      .map(withoutUndefined),
-    values: inputsOf(fc.constantFrom(...(LEAVES[type] as unknown[])), true),
-  }),
-);
+const leaf: fc.Arbitrary<Field> = fc
+  .constantFrom(...Object.keys(LEAVES))
+  .chain((type) =>
+    fc.record({
+      type: fc.constant(type),
+      options: fc
+        .record({
+          default: fc.option(fc.constantFrom('value' as const, 'function' as const), {
+            nil: undefined,
+            freq: 3,
+          }),
+          immutable: option(true as const),
+          select: option(false as const),
+          set: type === 'String' ? option(true as const) : fc.constant(undefined),
+          get: type === 'String' ? option(true as const) : fc.constant(undefined),
+          alias: option(true as const),
+        })
+        .map(withoutUndefined),
+      values: inputsOf(fc.constantFrom(...(LEAVES[type] as unknown[])), true),
+    }),
+  )
+  .map((one) => ({
+    ...one,
+    // Undefined does not unset a path with a default, as the documentation says.
+    values: one.values.map((value) =>
+      value === undefined && one.options.default ? ABSENT : value,
+    ),
+  }));
 
 /** The value of `field` in one of the inputs. */
 export const valueOf = (field: Field, place: number): unknown => field.values[place];
 
 /** An object of the fields' values, absent ones left out. */
 function objectOf(fields: Record<string, Field>, place: number): Record<string, unknown> {
-  const entries = Object.entries(fields).map(([name, field]) => [name, valueOf(field, place)] as const);
+  const entries = Object.entries(fields).map(
+    ([name, field]) => [name, valueOf(field, place)] as const,
+  );
   return Object.fromEntries(entries.filter(([, value]) => value !== ABSENT));
 }
 
@@ -136,15 +158,23 @@ const optionsOf = (isSub: boolean) =>
   fc
     .record({
       minimize: fc.option(fc.boolean(), { nil: undefined }),
-      strict: fc.option(fc.constantFrom(true, false, 'throw' as const), { nil: undefined, freq: 3 }),
-      versionKey: isSub
-        ? fc.constant(undefined)
-        : fc.option(fc.constantFrom(false as const, 'rev'), { nil: undefined, freq: 3 }),
-      timestamps: fc.option(fc.constantFrom(...(Object.keys(TIMESTAMPS) as (keyof typeof TIMESTAMPS)[])), {
+      strict: fc.option(fc.constantFrom(true, false, 'throw' as const), {
         nil: undefined,
         freq: 3,
       }),
-      _id: isSub ? fc.option(fc.constant(false as const), { nil: undefined, freq: 2 }) : fc.constant(undefined),
+      versionKey: isSub
+        ? fc.constant(undefined)
+        : fc.option(fc.constantFrom(false as const, 'rev'), { nil: undefined, freq: 3 }),
+      timestamps: fc.option(
+        fc.constantFrom(...(Object.keys(TIMESTAMPS) as (keyof typeof TIMESTAMPS)[])),
+        {
+          nil: undefined,
+          freq: 3,
+        },
+      ),
+      _id: isSub
+        ? fc.option(fc.constant(false as const), { nil: undefined, freq: 2 })
+        : fc.constant(undefined),
     })
     .map(withoutUndefined);
 
@@ -193,7 +223,30 @@ export function inputOf(schema: SchemaSpec, place: number, pick: number): Record
 }
 
 const picks = fc.array(fc.nat({ max: 2 }), { minLength: INPUTS, maxLength: INPUTS });
-const isGiven = fc.array(fc.constantFrom('given', 'given', ABSENT), { minLength: INPUTS, maxLength: INPUTS });
+const isGiven = fc.array(fc.constantFrom('given', 'given', ABSENT), {
+  minLength: INPUTS,
+  maxLength: INPUTS,
+});
+
+/**
+ * A save of a loaded document loses an immutable path where the object around it is set, even to the same
+ * value; an upsert keeps it. Those have tests of their own.
+ */
+const mutable = (fields: Record<string, Field>): Record<string, Field> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => {
+      const { immutable: _, ...options } = field.options;
+      return [name, { ...field, options }];
+    }),
+  );
+
+const mutableSchema = (schema: SchemaSpec): SchemaSpec => ({
+  ...schema,
+  fields: mutable(schema.fields),
+  kinds: Object.fromEntries(
+    Object.entries(schema.kinds).map(([name, kind]) => [name, mutableSchema(kind)]),
+  ),
+});
 
 /** A path of any type; lists and Maps hold some of the values of what they hold, in an order of their own. */
 const { field } = fc.letrec<{ field: Field }>((tie) => {
@@ -216,23 +269,30 @@ const { field } = fc.letrec<{ field: Field }>((tie) => {
       { weight: 5, arbitrary: leaf },
       {
         weight: 2,
-        arbitrary: fc.tuple(fieldsOf(tie('field')), isGiven).map(([fields, isAbsent]) => ({
-          type: 'Nested',
-          options: {},
-          fields,
-          values: given(isAbsent, (place) => objectOf(fields, place)),
-        })),
+        arbitrary: fc
+          .tuple(fieldsOf(tie('field')).map(mutable), isGiven)
+          .map(([fields, isAbsent]) => ({
+            type: 'Nested',
+            options: {},
+            fields,
+            values: given(isAbsent, (place) => objectOf(fields, place)),
+          })),
       },
       {
         weight: 3,
-        arbitrary: fc.tuple(schemaOf(tie('field'), true), isGiven, picks, option('function' as const)).map(
-          ([schema, isAbsent, pick, byDefault]) => ({
+        arbitrary: fc
+          .tuple(
+            schemaOf(tie('field'), true).map(mutableSchema),
+            isGiven,
+            picks,
+            option('function' as const),
+          )
+          .map(([schema, isAbsent, pick, byDefault]) => ({
             type: 'Sub',
             options: byDefault ? { default: byDefault } : {},
             schema,
             values: given(isAbsent, (place) => inputOf(schema, place, pick[place] as number)),
-          }),
-        ),
+          })),
       },
       {
         weight: 2,
@@ -245,28 +305,23 @@ const { field } = fc.letrec<{ field: Field }>((tie) => {
       },
       {
         weight: 2,
-        arbitrary: fc
-          .tuple(element, some(2), isGiven)
-          .map(([of, places, isAbsent]) => ({
-            type: 'Map',
-            options: {},
-            of,
-            values: given(isAbsent, (place) =>
-              Object.fromEntries(elements(of, places[place] as number[]).map((value, key) => [`m${String(key)}`, value])),
+        arbitrary: fc.tuple(element, some(2), isGiven).map(([of, places, isAbsent]) => ({
+          type: 'Map',
+          options: {},
+          of,
+          values: given(isAbsent, (place) =>
+            Object.fromEntries(
+              elements(of, places[place] as number[]).map((value, key) => [
+                `m${String(key)}`,
+                value,
+              ]),
             ),
-          })),
+          ),
+        })),
       },
     ),
   };
 });
-
-/** The immutable paths inside nested objects and single subdocuments. */
-export function immutablePaths(fields: Record<string, Field>): string[] {
-  return Object.entries(fields).flatMap(([name, { options, fields: nested, schema }]) => {
-    const below = immutablePaths(nested ?? schema?.fields ?? {});
-    return [...(options.immutable ? [name] : []), ...below.map((path) => `${name}.${path}`)];
-  });
-}
 
 export interface Case {
   schema: SchemaSpec;

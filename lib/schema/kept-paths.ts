@@ -64,9 +64,12 @@ export function currentTimeOf(schema: AnySchema): unknown {
 /** The paths right below a nested object or a subdocument; a Map is one path, whatever it holds. */
 export function pathsBelow(schema: AnySchema, path: string): string[] {
   const type = findPathType(schema, path);
-  const paths =
+  const below =
     type?.schema && type.instance !== 'Array'
-      ? Object.keys(type.schema.paths).map((child) => `${path}.${child}`)
-      : Object.keys(schema.paths).filter((other) => other.startsWith(`${path}.`));
-  return paths.filter((one) => !one.endsWith('.$*'));
+      ? Object.keys(type.schema.paths)
+      : Object.keys(schema.paths)
+          .filter((other) => other.startsWith(`${path}.`))
+          .map((other) => other.slice(path.length + 1));
+  const names = below.map((one) => (one.split('.') as [string])[0]).filter((name) => name !== '$*');
+  return [...new Set(names)].map((name) => `${path}.${name}`);
 }

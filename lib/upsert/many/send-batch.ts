@@ -2,10 +2,12 @@
 import { toComparable } from '../../bson/comparable';
 import type { UniqueValidationError } from '../../convert/validation-error';
 import { findSession, type AnyModel } from '../../mongoose-internals';
+import { toSaveError } from '../post-save';
 import { prepareUpsert, type UpsertCall } from '../prepare/prepare-upsert';
 import { findMaxRetries, isLostRace, noteAttempts, waitBeforeRetry } from '../send/retry';
 import { toSentUpdate } from '../send/to-sent-update';
 import { castOperators } from './cast-operators';
+import { skipUnchanged } from './skip-unchanged';
 import { sendRows, type Batch, type ReadyRow, type Row } from './send-rows';
 
 /**
@@ -23,16 +25,26 @@ export async function sendBatch(
   const cast = new Map<AnyModel, Promise<object>>();
   const rows = await Promise.all(inputs.map((input) => prepareRow(call, input, cast)));
   const ready = rows.filter((row): row is ReadyRow => row.prepared !== undefined);
+  const [first, again] = splitByKey(ready);
+  // Only the first with its key: what another one finds is what that one has left.
+  await skipUnchanged(model, options, first);
+  for (const row of again) row.update = toSentUpdate(row.prepared.write, await row.operators, true);
   if (ordered) {
     const failed = rows.findIndex(({ outcome }) => outcome !== undefined);
     const before = failed === -1 ? ready : ready.filter((row) => rows.indexOf(row) < failed);
     const isDone = await settle(batch, before, true);
     if (!isDone && failed !== -1) delete rows[failed]?.outcome;
   } else {
-    const [first, again] = splitByKey(ready);
     await settle(batch, first, false);
     // In order: what a row finds there must be what the one before it with the same key has left.
     await settle(batch, again, true);
+  }
+  for (const row of ready) {
+    const { prepared, outcome } = row;
+    if (outcome === undefined || !('error' in outcome)) continue;
+    row.outcome = {
+      error: (await toSaveError(prepared.seen.inserted, options, outcome.error)) as Error,
+    };
   }
   return rows;
 }
@@ -47,7 +59,8 @@ async function prepareRow(
     const { model, write } = prepared;
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
-    return { prepared, update: toSentUpdate(write, await operators, false), attempts: 0 };
+    const update = toSentUpdate(write, await operators, false);
+    return { prepared, operators, update, attempts: 0 };
   } catch (error) {
     return { outcome: { error: error as Error } };
   }
@@ -78,7 +91,7 @@ function fold(text: string): string {
 
 /** Sends rows until each has its outcome; false where an ordered batch ended before. */
 async function settle(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promise<boolean> {
-  let waiting = rows;
+  let waiting = rows.filter(({ outcome }) => outcome === undefined);
   while (waiting.length > 0) {
     await sendRows(batch, waiting, isInOrder);
     const lost: ReadyRow[] = [];

@@ -4,7 +4,9 @@ import { isPlainObject, withoutEmpty, type Fields, type Operators } from './to-o
 /** The same object where nothing is empty. As in `save()`, a path that is left without a value is unset. */
 export function minimize(operators: Operators): Operators {
   const { $set = {}, $unset } = operators;
-  const entries = Object.entries($set).map(([path, value]) => [path, withoutEmptyIn(value)] as const);
+  const entries = Object.entries($set).map(
+    ([path, value]) => [path, withoutEmptyIn(value)] as const,
+  );
   if (entries.every(([path, value]) => value === $set[path])) return operators;
   const stored = entries.filter(([, value]) => value !== undefined);
   const empty = entries.filter(([, value]) => value === undefined).map(([path]) => [path, 1]);

@@ -8,7 +8,12 @@ import {
 import { resolveOptions } from '../../options/plugin-options';
 import { show } from '../../options/show';
 import { findGivenTarget, findNamedTarget } from '../../schema/conflict-target';
-import { currentTimeOf, keptPathsOf, timestampPaths, type TimestampPaths } from '../../schema/kept-paths';
+import {
+  currentTimeOf,
+  keptPathsOf,
+  timestampPaths,
+  type TimestampPaths,
+} from '../../schema/kept-paths';
 import { isRelated } from '../../schema/path';
 import type { UniqueIndex } from '../../schema/unique-index';
 import { listGivenPaths } from '../../write/given-paths';
@@ -18,6 +23,7 @@ import {
   findConflictRule,
   type ConflictRule,
 } from '../on-conflict';
+import { hasPostSave, toSaveError, type Seen } from '../post-save';
 import { checkInput, skipsMiddleware, type UpsertOptions } from '../upsert-options';
 import {
   findChanges,
@@ -47,6 +53,10 @@ export interface PreparedUpsert extends UpsertFilter {
   write: UpsertWrite;
   /** Why the input makes no new document; then one that is there may be updated, and that is all. */
   lack: { error: unknown } | undefined;
+  /** The documents that middleware saw. */
+  seen: Seen;
+  /** Does `post('save')` middleware run after the write? */
+  isFinished: boolean;
 }
 
 /** @throws TypeError for a target or an update that the model does not have */
@@ -67,6 +77,8 @@ interface Outcome extends Changes {
 export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<PreparedUpsert> {
   checkInput(input, call.model);
   const { options, named, rule } = call;
+  // Mongoose keeps the objects of a Mixed path themselves, and middleware may change them.
+  const copy = copyOf(input) as object;
   const inserted = new call.model(input) as unknown as AnyDocument;
   const model = inserted.constructor;
   refuseDottedPaths(model.schema, input);
@@ -79,7 +91,15 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     ...(!setsTimestamps && { timestamps: false }),
   };
   const mayChange = hasMiddleware(model);
+  const isFinished = hasPostSave(model, options);
   const run = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
+    try {
+      return await runAll(document, before);
+    } catch (error) {
+      throw await toSaveError(document, options, error);
+    }
+  };
+  const runAll = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
     if (session !== undefined) document.$session(session);
     const lack = await validate(document, options.validateModifiedOnly ?? false);
     if (before === undefined) return { ...toChanges(document, given), lack };
@@ -106,14 +126,21 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   const written = [...given, ...onInsert.paths];
   const found = toUpsertFilter(model, target, document, written, rule.kind === 'replace');
   // What it did for a new document must not be written to one that exists, so it runs for both.
-  const isWritten = rule.kind !== 'skip' && rule.kind !== 'operators';
+  let existing = inserted;
   let onUpdate = onInsert;
-  if (readIsNew && isWritten) {
-    const existing = asExisting(inserted, pristine ?? takeSnapshot(model, inserted), given, input, timestamps);
+  if (readIsNew && rule.kind !== 'skip') {
+    existing = asExisting(
+      inserted,
+      pristine ?? takeSnapshot(model, inserted),
+      given,
+      copy,
+      timestamps,
+    );
     onUpdate = await run(existing, mayChange ? takeSnapshot(model, existing) : undefined);
   }
   const write = toWrite(model, rule, document, onInsert, onUpdate, timestamps, found);
-  return { model, target, ...found, write, lack: onInsert.lack };
+  const seen = { inserted, existing };
+  return { model, target, ...found, write, lack: onInsert.lack, seen, isFinished };
 }
 
 /** Undefined, or what is missing of a new document, where that may be. */
@@ -168,6 +195,12 @@ function asExisting(
   if (updatedAt !== undefined) existing.set(updatedAt, pristine[updatedAt]);
   for (const path of given) existing.markModified(path);
   return existing;
+}
+
+function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, copyOf(one)]));
 }
 
 /** Immutable paths stay: to set them to another value is an error where the schema is strict. */

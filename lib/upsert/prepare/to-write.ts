@@ -20,6 +20,8 @@ export type UpsertWrite = {
       kind: 'update';
       always: Operators;
       touched: Touched;
+      /** Is the update of the caller's own operators written, too? */
+      isByOperators: boolean;
       /** True where no document exists. */
       isInsert: object;
       /**
@@ -65,10 +67,12 @@ export function toWrite(
   if (rule.kind === 'skip') return { kind: 'skip', inserted, given: onInsert.paths };
   const schema = model.schema as AnySchema;
   const isNested = (path: string) => findPathType(schema, path) === undefined;
+  const isLeft = rule.kind === 'except' && isBelowAny(rule.paths, String(updatedAt));
+  const hasTimes = updatedAt !== undefined && !isLeft;
   const toTouched = (operators: Operators, document: Fields): Touched => {
     const version = raisedVersion(schema, operators);
     return {
-      times: updatedAt === undefined ? {} : { [updatedAt]: document[updatedAt] },
+      times: hasTimes ? { [updatedAt]: document[updatedAt] } : {},
       ...(version !== undefined && { version }),
     };
   };
@@ -101,8 +105,9 @@ export function toWrite(
     given: isOperators ? [] : onInsert.paths,
     always,
     touched,
+    isByOperators: isOperators,
     isInsert: toIsInsert(key, filter),
-    form: toForm(isOther || touched.version !== undefined, !isOperators && updatedAt !== undefined),
+    form: toForm(isOther || touched.version !== undefined, !isOperators && hasTimes),
   };
 }
 

@@ -3,7 +3,7 @@
  * an existing one gets at the same paths, and times and versions that change only with something else. Pure.
  */
 import type { Fields, Operators } from '../prepare/to-operators';
-import type { Touched } from '../prepare/to-write';
+import type { UpsertWrite } from '../prepare/to-write';
 import { toIsStored } from './to-is-stored';
 
 /** The operators that a pipeline can express; another one makes the update a plain one. */
@@ -28,9 +28,8 @@ function isPlainPath(path: string): boolean {
 /** The operators for a document that exists, and `inserted` where none does. */
 export function toPipeline(
   operators: Operators,
-  { times, version }: Touched,
+  { touched: { times, version }, isInsert }: UpsertWrite & { kind: 'update' },
   inserted: Fields,
-  isInsert: object,
 ): object[] {
   const { $set = {}, $unset = {}, $push = {}, $addToSet = {} } = operators;
   const changes = toChanges(operators);

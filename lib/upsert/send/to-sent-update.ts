@@ -62,7 +62,9 @@ export function toSentUpdate(
 function ifChanged(untouched: object, { times, version }: Touched): object {
   const [next, stored] = ['$$next', '$$ROOT'].map((object) => ({ $objectToArray: object }));
   const changes = {
-    ...Object.fromEntries(Object.entries(times).map(([path, value]) => [path, { $literal: value }])),
+    ...Object.fromEntries(
+      Object.entries(times).map(([path, value]) => [path, { $literal: value }]),
+    ),
     ...(version !== undefined && { [version]: toRaised(version) }),
   };
   const changed = { $mergeObjects: ['$$next', changes] };
@@ -75,7 +77,7 @@ function toUpdate(
   byQuery: Operators,
   isCompared: boolean,
 ): SentUpdate {
-  const { always, touched, inserted, given, isInsert, form } = write;
+  const { always, touched, inserted, given, form } = write;
   const { times, version } = touched;
   const own = Object.keys(version === undefined ? times : { ...times, [version]: 1 });
   const taken = [...given, ...pathsOf(always), ...own];
@@ -90,7 +92,7 @@ function toUpdate(
     return withRestOnInsert(all, inserted);
   }
   const added = addedOnInsert(byQuery, given);
-  return toPipeline(operators, touched, withValues(inserted, added), isInsert);
+  return toPipeline(operators, write, withValues(inserted, added));
 }
 
 /** What the query's middleware adds to a new document. */
