@@ -129,7 +129,7 @@ describe('saveOrUpsertMany', () => {
         ],
         { validateModifiedOnly: true, ordered },
       );
-      expect(outcome.results[1]).toEqual({ index: 1, created: false, _id });
+      expect(outcome.results[1]).toMatchObject({ index: 1, created: false, _id });
       expect(outcome.results[3]).toMatchObject({
         error: { errors: { name: { kind: 'required' } } },
       });

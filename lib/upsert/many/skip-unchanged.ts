@@ -2,6 +2,7 @@
 import { sameBytesFor } from '../../bson/same-value';
 import type { AnyModel } from '../../mongoose-internals';
 import { pathsOf, valueAt, type Fields, type Operators } from '../prepare/to-operators';
+import { isExpressible } from '../send/to-pipeline';
 import type { UpsertOptions } from '../upsert-options';
 import { findStored } from './find-stored';
 import type { ReadyRow } from './send-rows';
@@ -32,7 +33,9 @@ export async function skipUnchanged(
 
 /** Undefined for a row that is compared elsewhere or that changes something in any case. */
 function findOperators({ prepared: { write } }: ReadyRow): Operators | undefined {
-  if (write.kind !== 'update' || write.isByOperators) return undefined;
+  if (write.kind !== 'update' || write.isByOperators || !isExpressible(write.always)) {
+    return undefined;
+  }
   const { $push, $addToSet } = write.always as Record<string, Fields | undefined>;
   return $push || $addToSet ? undefined : write.always;
 }

@@ -189,9 +189,10 @@ function asExisting(
   input: object,
   { updatedAt }: TimestampPaths,
 ): AnyDocument {
-  const stored = withoutGiven(pristine, '', given, keptPathsOf(model.schema));
+  const kept = keptPathsOf(model.schema);
+  const stored = withoutGiven(pristine, '', given, kept);
   const existing = model.hydrate(stored) as unknown as AnyDocument;
-  existing.set(input);
+  existing.set(withoutKept(input, '', kept));
   if (updatedAt !== undefined) existing.set(updatedAt, pristine[updatedAt]);
   for (const path of given) existing.markModified(path);
   return existing;
@@ -203,7 +204,17 @@ function copyOf(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, copyOf(one)]));
 }
 
-/** Immutable paths stay: to set them to another value is an error where the schema is strict. */
+/** To set an immutable path is an error where the schema's `strict` is `'throw'`. */
+function withoutKept(value: object, prefix: string, kept: Set<string>): Fields {
+  const entries = Object.entries(value as Fields).filter(([name]) => !kept.has(prefix + name));
+  return Object.fromEntries(
+    entries.map(([name, child]) => [
+      name,
+      isPlainObject(child) ? withoutKept(child, `${prefix}${name}.`, kept) : child,
+    ]),
+  );
+}
+
 function withoutGiven(value: Fields, prefix: string, given: string[], kept: Set<string>): Fields {
   const entries = Object.entries(value).flatMap(([name, child]): [string, unknown][] => {
     const path = prefix + name;

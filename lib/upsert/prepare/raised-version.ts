@@ -5,14 +5,20 @@ import { pathsOf, type Operators } from './to-operators';
 
 /**
  * The version key where `save()` raises it for this update: an array is overwritten or added to, or the
- * schema has `optimisticConcurrency` for a path of it.
+ * schema has `optimisticConcurrency` for a path of it, or for `updatedAt`.
  */
-export function raisedVersion(schema: AnySchema, operators: Operators): string | undefined {
+export function raisedVersion(
+  schema: AnySchema,
+  operators: Operators,
+  times: string[],
+): string | undefined {
   const { versionKey, skipVersioning = {} } = schema.options as VersionOptions;
   if (typeof versionKey !== 'string') return undefined;
   const { $set = {}, $push = {}, $addToSet = {} } = operators;
   const isGuarded = toIsGuarded(schema.options as VersionOptions);
-  if (isGuarded !== undefined) return pathsOf(operators).some(isGuarded) ? versionKey : undefined;
+  if (isGuarded !== undefined) {
+    return [...pathsOf(operators), ...times].some(isGuarded) ? versionKey : undefined;
+  }
   const overwritten = Object.keys($set).filter((path) => Array.isArray($set[path]));
   const arrays = [...overwritten, ...Object.keys($push), ...Object.keys($addToSet)];
   return arrays.some((path) => skipVersioning[path] !== true) ? versionKey : undefined;

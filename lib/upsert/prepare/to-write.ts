@@ -70,9 +70,10 @@ export function toWrite(
   const isLeft = rule.kind === 'except' && isBelowAny(rule.paths, String(updatedAt));
   const hasTimes = updatedAt !== undefined && !isLeft;
   const toTouched = (operators: Operators, document: Fields): Touched => {
-    const version = raisedVersion(schema, operators);
+    const times = hasTimes ? { [updatedAt]: document[updatedAt] } : {};
+    const version = raisedVersion(schema, operators, Object.keys(times));
     return {
-      times: hasTimes ? { [updatedAt]: document[updatedAt] } : {},
+      times,
       ...(version !== undefined && { version }),
     };
   };
