@@ -45,19 +45,26 @@ async function readStored(): Promise<Record<string, string>> {
   const documents = await things.find({}, { promoteValues: false }).toArray();
   const entries = documents.map((document) => {
     const { key, ...rest } = JSON.parse(EJSON.stringify(document, { relaxed: false })) as Doc;
-    return [String(key), JSON.stringify(comparable(rest))] as const;
+    return [String(key), JSON.stringify(comparable(rest, true))] as const;
   });
   return Object.fromEntries(entries);
 }
 
-function comparable(value: unknown): unknown {
+/**
+ * Without the times of subdocuments' last changes: a save sets them by what was stored before, an upsert each
+ * time that the subdocument is given.
+ */
+function comparable(value: unknown, isTop = false): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(comparable);
+  if (Array.isArray(value)) return value.map((one) => comparable(one));
   const { $oid, $date } = value as { $oid?: string; $date?: { $numberLong: string } };
   // Those of the inputs and defaults begin so.
   if ($oid !== undefined) return $oid.startsWith('64b0000000') ? value : 'id';
   if ($date !== undefined) return Number($date.$numberLong) >= STARTED - 1000 ? 'now' : value;
-  const entries = Object.entries(value).map(([name, one]) => [name, comparable(one)] as const);
+  const isTime = (name: string) => !isTop && ['updatedAt', 'changed_at'].includes(name);
+  const entries = Object.entries(value)
+    .filter(([name]) => !isTime(name))
+    .map(([name, one]) => [name, comparable(one)] as const);
   // The server orders the paths of an update by their names; what is written as a whole keeps its order.
   const isOrdered = entries.some(([name]) => /^[$xyz]/.test(name));
   return Object.fromEntries(isOrdered ? entries : entries.sort(([a], [b]) => (a < b ? -1 : 1)));
