@@ -118,7 +118,7 @@ function toPath({ type, options, fields, schema, of }: Field, name: string): unk
   }
 }
 
-/** Mongoose refuses `select` inside of a Map. */
+/** Mongoose refuses `select` inside of a Map, and so a discriminator key in a schema of discriminators. */
 function asInMap(field: Field): Field {
   const { select: _, ...options } = field.options;
   const all = (fields: Record<string, Field>) =>
@@ -126,9 +126,7 @@ function asInMap(field: Field): Field {
   const ofSchema = (schema: SchemaSpec): SchemaSpec => ({
     ...schema,
     fields: all(schema.fields),
-    kinds: Object.fromEntries(
-      Object.entries(schema.kinds).map(([name, kind]) => [name, ofSchema(kind)]),
-    ),
+    kinds: {},
   });
   return {
     ...field,
