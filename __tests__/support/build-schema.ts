@@ -32,7 +32,7 @@ const DOES: Record<HookSpec['does'], (document: Hooked, texts: string[]) => void
   hash: (document, texts) => {
     for (const path of texts) {
       const value = document[path];
-      if (document.isModified(path) && value) document[path] = `#${String(value)}`;
+      if (document.isModified(path) && value) document[path] = `#${value as string}`;
     }
   },
   made: (document) => {

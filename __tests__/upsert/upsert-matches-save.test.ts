@@ -16,8 +16,7 @@ const COLLECTION = 'things';
 const STARTED = Date.now();
 
 beforeAll(async () => {
-  const things = mongoose.connection.collection(COLLECTION);
-  await things.createIndex({ key: 1 }, { unique: true });
+  await mongoose.connection.db?.createIndex(COLLECTION, { key: 1 }, { unique: true });
 });
 
 let count = 0;

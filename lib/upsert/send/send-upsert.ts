@@ -58,7 +58,7 @@ export async function sendUpsert(
   let answer: Omit<SentUpsert, 'doc'> | undefined;
   replaceFindOneAndUpdate(query, (collection) => async (conditions, byQuery, byMongoose) => {
     const { hint, ...others } = byMongoose as { hint?: unknown };
-    const update = toSentUpdate(prepared.write, byQuery, true);
+    const update = toSentUpdate(prepared.write, withoutFilter(byQuery, conditions), true);
     const { created, value: stored } = await sendFindAndModify(
       collection,
       prepared,

@@ -37,7 +37,7 @@ export function toSentUpdate(
   }
   const { inserted } = write;
   if (write.kind === 'update') return toUpdate(write, byQuery as Operators, isCompared);
-  const { $set = {}, $setOnInsert = {}, ...others } = withoutEmpty(byQuery as Operators);
+  const { $set = {}, $setOnInsert: _, ...others } = withoutEmpty(byQuery as Operators);
   const [operator] = Object.keys(others);
   if (operator !== undefined) {
     throw new TypeError(
