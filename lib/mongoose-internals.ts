@@ -464,7 +464,7 @@ export async function runPostSave(
 export function requirePostSave(schema: AnySchema): void {
   if (typeof findHooks(schema)?.['execPost'] === 'function') return;
   throw missing(
-    "way to run post('save') middleware without save()",
+    "way to run pre('save') middleware and post('save') middleware without save()",
     'call save(), or pass middleware: false where none is needed',
   );
 }

@@ -317,3 +317,26 @@ it('rows with the key of one before them are compared with what that one left', 
   await Thing.saveOrUpsertMany([row, { ...row, n: 2 }, row]);
   expect(await Thing.collection.findOne()).toMatchObject({ n: 1 });
 });
+
+it('an ordered batch ends at the first row that fails, also where later ones change nothing', async () => {
+  const Thing = await compile(
+    new Schema({ email, n: Number, name: { type: String, unique: true, sparse: true } }),
+  );
+  await Thing.create([
+    { email: 'a', n: 1 },
+    { email: 'b', n: 1, name: 'taken' },
+  ]);
+  const same = { email: 'a', n: 1 };
+  const options = { ordered: true, conflictTarget: 'email' } as const;
+  for (const bad of [
+    { email: 'c', n: 'x' },
+    { email: 'c', name: 'taken' },
+  ]) {
+    const outcome = await Thing.saveOrUpsertMany(
+      [same, bad, { email: 'b', n: 1 }] as never,
+      options,
+    );
+    expect(outcome).toMatchObject({ unchanged: 1, failed: 1 });
+    expect(outcome.results).toHaveLength(2);
+  }
+});

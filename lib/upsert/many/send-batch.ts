@@ -30,10 +30,11 @@ export async function sendBatch(
   await skipUnchanged(model, options, first);
   for (const row of again) row.update = toSentUpdate(row.prepared.write, await row.operators, true);
   if (ordered) {
-    const failed = rows.findIndex(({ outcome }) => outcome !== undefined);
-    const before = failed === -1 ? ready : ready.filter((row) => rows.indexOf(row) < failed);
-    const isDone = await settle(batch, before, true);
-    if (!isDone && failed !== -1) delete rows[failed]?.outcome;
+    const failed = rows.findIndex(isFailed);
+    await settle(batch, failed === -1 ? ready : (rows.slice(0, failed) as ReadyRow[]), true);
+    // None after the first that failed was written, whatever it would have been.
+    const end = rows.findIndex(isFailed);
+    if (end !== -1) for (const row of rows.slice(end + 1)) delete row.outcome;
   } else {
     await settle(batch, first, false);
     // In order: what a row finds there must be what the one before it with the same key has left.
@@ -47,6 +48,10 @@ export async function sendBatch(
     };
   }
   return rows;
+}
+
+function isFailed({ outcome }: Row): boolean {
+  return outcome !== undefined && 'error' in outcome;
 }
 
 async function prepareRow(
@@ -89,8 +94,8 @@ function fold(text: string): string {
     .replace(/[^\p{L}\p{N}]/gu, '');
 }
 
-/** Sends rows until each has its outcome; false where an ordered batch ended before. */
-async function settle(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promise<boolean> {
+/** Sends rows until each has its outcome, or until one fails in an ordered batch. */
+async function settle(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promise<void> {
   let waiting = rows.filter(({ outcome }) => outcome === undefined);
   while (waiting.length > 0) {
     await sendRows(batch, waiting, isInOrder);
@@ -103,12 +108,11 @@ async function settle(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promi
       if (row.attempts <= batch.maxRetries) lost.push(row);
     }
     for (const row of lost) delete row.outcome;
-    if (batch.ordered && waiting.some(({ outcome }) => outcome && 'error' in outcome)) return false;
+    if (batch.ordered && waiting.some(isFailed)) return;
     waiting = waiting.filter(({ outcome }) => outcome === undefined);
     const attempts = Math.max(0, ...lost.map((row) => row.attempts));
     if (attempts > 0) await waitBeforeRetry(attempts - 1);
   }
-  return true;
 }
 
 function findRaceError({ outcome, prepared }: ReadyRow): UniqueValidationError | undefined {
