@@ -288,7 +288,7 @@ describe('each function without its member', () => {
       undefined,
     ],
     ['findElementType', () => internals.findElementType(none), undefined],
-    ['findChildSchemas', () => internals.findChildSchemas(none), undefined],
+    ['findEmbeddedSchemas', () => internals.findEmbeddedSchemas(none), undefined],
     ['isMongooseDocument', () => internals.isMongooseDocument(none), false],
     ['isSubdocument', () => internals.isSubdocument(none), false],
     ['findStoredValues', () => internals.findStoredValues(none), undefined],

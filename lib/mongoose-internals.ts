@@ -21,12 +21,14 @@ export interface AnyDocument {
   _id: unknown;
   isNew: boolean;
   $isNew: boolean;
+  $locals: Record<string, unknown>;
   /** The document as it is sent to the server: without getters, references instead of documents. */
   toBSON(): Record<string, unknown>;
   isModified(path: string): boolean;
   isSelected(path: string): boolean;
   markModified(path: string): void;
   set(path: string, value: unknown): unknown;
+  set(values: object): unknown;
   get(path: string, type: null, options: { getters: false }): unknown;
   $session(session?: unknown): unknown;
   $validate(): Promise<void>;
@@ -160,11 +162,34 @@ export function findDiscriminatorSchemas(schema: AnySchema): AnySchema[] {
   return isObject(discriminators) ? (Object.values(discriminators) as AnySchema[]) : [];
 }
 
-/** The schemas of subdocuments. Relies on `childSchemas`; undefined where it is missing. */
-export function findChildSchemas(schema: AnySchema): AnySchema[] | undefined {
-  const { childSchemas } = membersOf(schema);
-  if (!Array.isArray(childSchemas)) return undefined;
-  return (childSchemas as { schema: AnySchema }[]).map(({ schema: child }) => child);
+/**
+ * The schemas of everything that a document of `schema` can contain: subdocuments, elements of arrays and
+ * Maps at any depth, and the discriminators of each. Relies on `discriminators` of schemas and on the path
+ * `map.$*` for the values of a Map; undefined where a schema has no list of paths: anything may exist.
+ */
+export function findEmbeddedSchemas(schema: AnySchema): Set<AnySchema> | undefined {
+  const found = new Set<AnySchema>();
+  const visit = (one: AnySchema): boolean => {
+    const { paths } = membersOf(one);
+    return isObject(paths) && Object.values(paths).every((type) => visitType(type as PathType));
+  };
+  const visitType = (type: PathType): boolean => {
+    if (type.schema === undefined) {
+      const element = findElementType(type);
+      return element === undefined || visitType(element);
+    }
+    return [type.schema, ...discriminatorsOf(type.schema)].every((one) => {
+      if (found.has(one)) return true;
+      found.add(one);
+      return visit(one);
+    });
+  };
+  return visit(schema) ? found : undefined;
+}
+
+function discriminatorsOf(schema: AnySchema): AnySchema[] {
+  const { discriminators } = membersOf(schema);
+  return isObject(discriminators) ? (Object.values(discriminators) as AnySchema[]) : [];
 }
 
 /* Documents */
@@ -177,6 +202,27 @@ export function isMongooseDocument(value: unknown): value is AnyDocument {
 /** Relies on `$isSubdocument`; without it every document counts as a document of its own. */
 export function isSubdocument(document: object): boolean {
   return membersOf(document)['$isSubdocument'] === true;
+}
+
+/** Every subdocument, in nested objects, arrays and Maps at any depth; none where `_doc` is missing. */
+export function listSubdocuments(document: AnyDocument): AnyDocument[] {
+  const found: AnyDocument[] = [];
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if (isMongooseDocument(value)) {
+      // A document that stands for a reference is one of its own.
+      if (!isSubdocument(value)) return;
+      found.push(value);
+      visitAll(Object.values(findStoredValues(value) ?? {}));
+    } else if (Array.isArray(value)) visitAll(value);
+    else if (value instanceof Map) visitAll([...value.values()]);
+    else if (Object.getPrototypeOf(value) === Object.prototype) visitAll(Object.values(value));
+  };
+  const visitAll = (values: unknown[]): void => {
+    for (const value of values) visit(value);
+  };
+  visitAll(Object.values(findStoredValues(document) ?? {}));
+  return found;
 }
 
 /** Relies on `_doc`, the values without getters. Undefined where it is missing: use `toBSON()`. */
@@ -257,10 +303,16 @@ export function findDocumentSession(document: AnyDocument): ClientSession | unde
  * @throws Error where it is missing: `updatedAt` of the stored document would be lost
  */
 export function setTimestamps(document: AnyDocument, hasTimestamps: boolean): void {
-  const { initializeTimestamps: initialize } = membersOf(document);
+  const { initializeTimestamps: initialize, $getAllSubdocs } = membersOf(document);
   if (typeof initialize === 'function') initialize.call(document);
   else if (hasTimestamps) {
     throw missing('initializeTimestamps()', 'the timestamps cannot be set');
+  }
+  if (typeof $getAllSubdocs !== 'function') return;
+  // The document's own reaches no subdocument below one without timestamps.
+  for (const subdocument of $getAllSubdocs.call(document) as object[]) {
+    const { initializeTimestamps } = membersOf(subdocument);
+    if (typeof initializeTimestamps === 'function') initializeTimestamps.call(subdocument);
   }
 }
 
@@ -282,7 +334,44 @@ export function listAtomics(array: unknown[]): [operator: string, operand: unkno
 
 /** One middleware function in Mongoose's list. */
 export interface Hook {
-  fn: { name: string };
+  fn: { name: string; length: number };
+  /** Set by the option of that name. */
+  errorHandler?: boolean;
+}
+
+const builtInSources = new WeakMap<Mongoose, Set<string>>();
+const builtIn = new WeakMap<object, boolean>();
+
+/**
+ * Is it Mongoose's own? Names prove nothing: users name functions `validateBeforeSave`, too. Mongoose's own
+ * have the source of one that a schema has to which nobody added any. Relies on a new `Mongoose` adding
+ * its own plugins when it compiles a model; a function that it does not recognize counts as the user's,
+ * and runs.
+ */
+export function isBuiltIn({ base }: AnyModel, { fn }: Hook): boolean {
+  let isOwn = builtIn.get(fn);
+  if (isOwn === undefined) {
+    let sources = builtInSources.get(base);
+    if (sources === undefined) builtInSources.set(base, (sources = readBuiltInSources(base)));
+    builtIn.set(fn, (isOwn = sources.has(sourceOf(fn))));
+  }
+  return isOwn;
+}
+
+function readBuiltInSources(base: Mongoose): Set<string> {
+  const fresh = new base.Mongoose();
+  // Nothing is sent: it is not connected, and asked for no collection and no index.
+  const options = { timestamps: true, autoCreate: false, autoIndex: false };
+  const { schema } = fresh.model('BuiltIn', new fresh.Schema({}, options));
+  const hooks = (['pre', 'post'] as const).flatMap((kind) => [
+    ...(findMiddleware(schema, kind, 'save') ?? []),
+    ...(findMiddleware(schema, kind, 'validate') ?? []),
+  ]);
+  return new Set(hooks.map(({ fn }) => sourceOf(fn)));
+}
+
+function sourceOf(fn: object): string {
+  return Function.prototype.toString.call(fn);
 }
 
 /** Kareem, Mongoose's middleware engine: 9 returns a promise, 8 calls back. `bulkSave` uses it so. */
@@ -292,6 +381,13 @@ interface Hooks {
     name: 'save',
     document: unknown,
     args: unknown[],
+    done: (error?: unknown) => void,
+  ): unknown;
+  execPost(
+    name: 'save',
+    document: unknown,
+    args: unknown[],
+    options: { error?: unknown },
     done: (error?: unknown) => void,
   ): unknown;
 }
@@ -338,11 +434,50 @@ export async function runPreSave(
   }
   const own = hooks.filter(isRun);
   state['saveOptions'] = saveOptions;
+  return settleHooks((done) => own.execPre('save', document, [saveOptions], done));
+}
+
+/** Does it run for errors alone? By the option `errorHandler`, or as it takes the error, a document and `next`. */
+export function isErrorHandler({ fn, errorHandler }: Hook): boolean {
+  return errorHandler === true || fn.length === 3;
+}
+
+/**
+ * Runs the `post('save')` middleware of a document and of its subdocuments; for an error, the error
+ * middleware. Relies on `schema.s.hooks` with `execPost()`; without it none runs, see
+ * {@link requirePostSave}.
+ *
+ * @returns what the middleware rejects with, as `{ error }`
+ */
+export async function runPostSave(
+  document: AnyDocument,
+  error?: unknown,
+): Promise<{ error: unknown } | undefined> {
+  const hooks = findHooks(document.constructor.schema as AnySchema) as Partial<Hooks> | undefined;
+  if (typeof hooks?.execPost !== 'function') return error ? { error } : undefined;
+  return settleHooks((done) =>
+    (hooks as Hooks).execPost('save', document, [document], error ? { error } : {}, done),
+  );
+}
+
+/** @throws Error where post('save') middleware cannot be run: before anything is sent */
+export function requirePostSave(schema: AnySchema): void {
+  if (typeof findHooks(schema)?.['execPost'] === 'function') return;
+  throw missing(
+    "way to run pre('save') middleware and post('save') middleware without save()",
+    'call save(), or pass middleware: false where none is needed',
+  );
+}
+
+/** Of Kareem, which returns a promise or calls back. */
+function settleHooks(
+  run: (done: (error?: unknown) => void) => unknown,
+): Promise<{ error: unknown } | undefined> {
   return new Promise((resolve) => {
     const done = (error?: unknown): void => {
       resolve(error ? { error } : undefined);
     };
-    const promise = own.execPre('save', document, [saveOptions], done);
+    const promise = run(done);
     if (promise instanceof Promise) {
       promise.then(() => {
         done();

@@ -155,7 +155,7 @@ const kinds = Object.keys(KINDS) as (keyof typeof KINDS)[];
 
 async function one(call: Promise<{ created: boolean }>): Promise<Results> {
   const { created } = await call;
-  return { results: [{ index: 0, created, _id: undefined }] };
+  return { results: [{ index: 0, created, changed: true, _id: undefined }] };
 }
 
 async function makeCall(number: number): Promise<Call> {

@@ -74,7 +74,7 @@ describe.each(Object.entries(CALLS))('timestamps, by %s', (_, call) => {
     {},
     { onConflict: 'replace' },
     { onConflict: { only: ['name'] } },
-    { onConflict: { except: ['name'] } },
+    { onConflict: { except: ['address'] } },
     { onConflict: { $set: { name: 'B' } } },
   ])('false leaves updatedAt of an existing document alone: %j', async (options) => {
     const User = await compile(timed());
@@ -88,7 +88,7 @@ describe.each(Object.entries(CALLS))('timestamps, by %s', (_, call) => {
     // A replacement holds what the input holds: no updatedAt of its own.
     expect(updatedAt).toEqual(options.onConflict === 'replace' ? undefined : old);
     expect(createdAt).toEqual(old);
-    await call(User, { email: 'a', name: 'A' }, options);
+    await call(User, { email: 'a', name: 'B' }, options);
     const touched = (await User.findOne().lean()) as unknown as { updatedAt: Date };
     expect(touched.updatedAt.getTime()).toBeGreaterThan(old.getTime());
   });

@@ -120,7 +120,7 @@ describe("onConflict: 'skip'", () => {
 describe("onConflict: 'replace'", () => {
   it('creates a document with all of the input', insertsAllOf({ onConflict: 'replace' }));
 
-  it('makes the document the input; _id, createdAt, __v and immutable paths stay', async () => {
+  it('makes the document the input; _id, createdAt and immutable paths stay, __v is raised', async () => {
     const options = { onConflict: 'replace' } as const;
     expect(await onExisting(input(), options)).toEqual({
       ...INSERTED,
@@ -129,7 +129,7 @@ describe("onConflict: 'replace'", () => {
       address: { city: 'New', since: old },
       home: { city: 'New', ssn: '1' },
       createdAt: old,
-      __v: 3,
+      __v: 4,
     });
   });
 
@@ -292,6 +292,7 @@ describe('onConflict: { only } and { except }', () => {
     expect(await onExisting(given, { onConflict: { only: ['tags'] } })).toEqual({
       ...PATHS,
       tags: given.tags,
+      __v: 4,
     });
   });
 

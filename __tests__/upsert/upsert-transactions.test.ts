@@ -108,10 +108,14 @@ it("saveOrUpsertMany in a transaction rejects with the first error of the server
 
 it('an input that lacks a required path ends no transaction', async () => {
   const Person = await compile(
-    new Schema({ email: { type: String, unique: true }, name: { type: String, required: true } }),
+    new Schema({
+      email: { type: String, unique: true },
+      name: { type: String, required: true },
+      n: Number,
+    }),
   );
   await Person.create({ email: 'a', name: 'A' });
-  const inputs = [{ email: 'b' }, { email: 'a' }, { email: 'c', name: 'C' }];
+  const inputs = [{ email: 'b' }, { email: 'a', n: 1 }, { email: 'c', name: 'C' }];
   const outcome = await mongoose.connection.transaction((session) =>
     Person.saveOrUpsertMany(inputs, { session, validateModifiedOnly: true }),
   );

@@ -16,6 +16,18 @@ export function sameValueFor({ base }: AnyModel): IsSameValue {
   };
 }
 
+/** Compares what is sent for two values: types and the order of fields count, too. */
+export function sameBytesFor({ base }: AnyModel): IsSameValue {
+  const { BSON } = base.mongo;
+  const toBytes = (value: unknown) => BSON.serialize({ value }, { ignoreUndefined: true });
+  return (a, b) => {
+    if (Object.is(a, b)) return true;
+    if (typeof a === 'string' || typeof b === 'string') return false;
+    if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
+    return Buffer.compare(toBytes(a), toBytes(b)) === 0;
+  };
+}
+
 /** By structure: the driver may be another copy. */
 export function isObjectId(value: unknown): value is { toHexString(): string } {
   return (

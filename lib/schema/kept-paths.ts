@@ -55,11 +55,21 @@ function readTimestampPaths(schema: AnySchema): TimestampPaths {
   return { ...pathOf('createdAt'), ...pathOf('updatedAt') };
 }
 
-/** The paths right below a nested object or a subdocument. */
+/** What the schema's own clock says; undefined where it has none. */
+export function currentTimeOf(schema: AnySchema): unknown {
+  const { timestamps } = schema.options;
+  return typeof timestamps === 'object' ? timestamps.currentTime?.() : undefined;
+}
+
+/** The paths right below a nested object or a subdocument; a Map is one path, whatever it holds. */
 export function pathsBelow(schema: AnySchema, path: string): string[] {
   const type = findPathType(schema, path);
-  if (type?.schema && type.instance !== 'Array') {
-    return Object.keys(type.schema.paths).map((child) => `${path}.${child}`);
-  }
-  return Object.keys(schema.paths).filter((other) => other.startsWith(`${path}.`));
+  const below =
+    type?.schema && type.instance !== 'Array'
+      ? Object.keys(type.schema.paths)
+      : Object.keys(schema.paths)
+          .filter((other) => other.startsWith(`${path}.`))
+          .map((other) => other.slice(path.length + 1));
+  const names = below.map((one) => (one.split('.') as [string])[0]).filter((name) => name !== '$*');
+  return [...new Set(names)].map((name) => `${path}.${name}`);
 }

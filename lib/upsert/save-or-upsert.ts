@@ -1,7 +1,13 @@
-import type { AnyModel } from '../mongoose-internals';
-import { prepareUpsert, startUpsertCall } from './prepare/prepare-upsert';
+import { isMongooseDocument, type AnyDocument, type AnyModel } from '../mongoose-internals';
+import { finishSave, toSaveError } from './post-save';
+import {
+  prepareUpsert,
+  startUpsertCall,
+  type PreparedUpsert,
+  type UpsertCall,
+} from './prepare/prepare-upsert';
 import { findMaxRetries, isLostRace, noteAttempts, waitBeforeRetry } from './send/retry';
-import { sendUpsert } from './send/send-upsert';
+import { sendUpsert, type SentUpsert } from './send/send-upsert';
 import { checkOptionsOfOne, type SaveOrUpsertOptions } from './upsert-options';
 
 /** What saveOrUpsert resolves to. */
@@ -10,6 +16,12 @@ export interface SaveOrUpsertResult<Doc> {
   doc: Doc;
   /** Was there none before? */
   created: boolean;
+  /**
+   * Is the document a new one, or was a stored value other than `updatedAt` another one before? Undefined
+   * for an existing document of a schema without `updatedAt`, which is written without comparing.
+   * An update with operators counts as a change.
+   */
+  changed: boolean | undefined;
   /** How often the write was sent: 1, unless another one took the key in between. */
   attempts: number;
 }
@@ -23,15 +35,40 @@ export async function saveOrUpsert(
   checkOptionsOfOne(options, input);
   const call = startUpsertCall(this, options);
   const prepared = await prepareUpsert(call, input);
-  const maxRetries = findMaxRetries(this, options);
+  const { attempts, ...sent } = await sendUntilDone(call, prepared, options);
+  const { doc, created, changed } = sent;
+  const isWritten = created || call.rule.kind !== 'skip';
+  if (isWritten && prepared.isFinished) {
+    const isHydrated = isMongooseDocument(doc);
+    await finishSave(isHydrated ? doc : hydrate(prepared, sent.stored), prepared.seen, created);
+  }
+  return { doc, created, changed, attempts };
+}
+
+/** Sends it again after a race that the server did not settle, a bounded number of times. */
+async function sendUntilDone(
+  call: UpsertCall,
+  prepared: PreparedUpsert,
+  options: SaveOrUpsertOptions,
+): Promise<SentUpsert & { attempts: number }> {
+  const maxRetries = findMaxRetries(call.model, options);
   for (let attempts = 1; ; attempts += 1) {
     try {
       return { ...(await sendUpsert(prepared, call.rule, options)), attempts };
     } catch (error) {
-      if (!isLostRace(prepared.target, error)) throw error;
-      noteAttempts(error, attempts);
-      if (attempts > maxRetries) throw error;
+      const isRace = isLostRace(prepared.target, error);
+      if (isRace) noteAttempts(error, attempts);
+      if (!isRace || attempts > maxRetries) {
+        throw await toSaveError(prepared.seen.inserted, options, error);
+      }
       await waitBeforeRetry(attempts - 1);
     }
   }
+}
+
+/** For middleware, where the caller wants a plain object. */
+function hydrate({ model, seen }: PreparedUpsert, stored: unknown): AnyDocument {
+  const document = model.hydrate(stored) as unknown as AnyDocument;
+  document.$session(seen.inserted.$session());
+  return document;
 }

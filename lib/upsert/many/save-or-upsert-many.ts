@@ -5,6 +5,7 @@ import { findTargets } from '../../schema/conflict-target';
 import { startUpsertCall } from '../prepare/prepare-upsert';
 import { checkOptionsOfMany, type SaveOrUpsertManyOptions } from '../upsert-options';
 import { addIds } from './add-ids';
+import { finishRows } from './finish-rows';
 import { sendBatch } from './send-batch';
 import type { Row } from './send-rows';
 
@@ -15,6 +16,8 @@ export type SaveOrUpsertManyEntry<Id = unknown> =
       index: number;
       /** Was there no document before? */
       created: boolean;
+      /** Is the document a new one, or was a stored value other than `updatedAt` another one? */
+      changed: boolean;
       /** Undefined where another client deleted the document at once, or changed its key. */
       _id: Id;
       /** Of an input that failed alone. */
@@ -33,8 +36,10 @@ export interface SaveOrUpsertManyResult<Id = unknown> {
   results: SaveOrUpsertManyEntry<Id>[];
   /** Documents that were not there before. */
   created: number;
-  /** Documents that were there and were written, with the values they had or with others. */
+  /** Documents that existed and were changed. */
   updated: number;
+  /** Documents that existed with all these values; their `updatedAt` stays. */
+  unchanged: number;
   /** Documents that were there and were left alone: `onConflict: 'skip'`. */
   skipped: number;
   /** Inputs that were not written; their entries have the error. */
@@ -56,13 +61,14 @@ export async function saveOrUpsertMany(
   if (call.named === undefined) findTargets(this);
   const { batchSize = 1000, ordered = false, onConflict, onProgress } = options;
   const total = Array.isArray(inputs) ? { total: inputs.length } : {};
-  const result = { results: [], created: 0, updated: 0, skipped: 0, failed: 0 };
+  const result = { results: [], created: 0, updated: 0, unchanged: 0, skipped: 0, failed: 0 };
   const toExisting = onConflict === 'skip' ? 'skipped' : 'updated';
   try {
     for await (const batch of toBatches(inputs, batchSize)) {
       const rows = await sendBatch(call, batch, { ordered });
       addTo(result, rows, toExisting);
       await addIds(this, options, rows);
+      await finishRows(call, rows);
       onProgress?.({ done: result.results.length, ...total });
       if (ordered && result.failed > 0) break;
     }
@@ -112,6 +118,7 @@ function addTo(
     row.outcome = outcome;
     result.results.push(outcome);
     if ('error' in outcome) result.failed += 1;
-    else result[outcome.created ? 'created' : toExisting] += 1;
+    else if (outcome.created) result.created += 1;
+    else result[toExisting === 'skipped' || outcome.changed ? toExisting : 'unchanged'] += 1;
   }
 }

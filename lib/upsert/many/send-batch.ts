@@ -2,10 +2,12 @@
 import { toComparable } from '../../bson/comparable';
 import type { UniqueValidationError } from '../../convert/validation-error';
 import { findSession, type AnyModel } from '../../mongoose-internals';
+import { toSaveError } from '../post-save';
 import { prepareUpsert, type UpsertCall } from '../prepare/prepare-upsert';
 import { findMaxRetries, isLostRace, noteAttempts, waitBeforeRetry } from '../send/retry';
 import { toSentUpdate } from '../send/to-sent-update';
 import { castOperators } from './cast-operators';
+import { skipUnchanged } from './skip-unchanged';
 import { sendRows, type Batch, type ReadyRow, type Row } from './send-rows';
 
 /**
@@ -23,18 +25,33 @@ export async function sendBatch(
   const cast = new Map<AnyModel, Promise<object>>();
   const rows = await Promise.all(inputs.map((input) => prepareRow(call, input, cast)));
   const ready = rows.filter((row): row is ReadyRow => row.prepared !== undefined);
+  const [first, again] = splitByKey(ready);
+  // Only the first with its key: what another one finds is what that one has left.
+  await skipUnchanged(model, options, first);
+  for (const row of again) row.update = toSentUpdate(row.prepared.write, await row.operators, true);
   if (ordered) {
-    const failed = rows.findIndex(({ outcome }) => outcome !== undefined);
-    const before = failed === -1 ? ready : ready.filter((row) => rows.indexOf(row) < failed);
-    const isDone = await settle(batch, before, true);
-    if (!isDone && failed !== -1) delete rows[failed]?.outcome;
+    const failed = rows.findIndex(isFailed);
+    await settle(batch, failed === -1 ? ready : (rows.slice(0, failed) as ReadyRow[]), true);
+    // None after the first that failed was written, whatever it would have been.
+    const end = rows.findIndex(isFailed);
+    if (end !== -1) for (const row of rows.slice(end + 1)) delete row.outcome;
   } else {
-    const [first, again] = splitByKey(ready);
     await settle(batch, first, false);
     // In order: what a row finds there must be what the one before it with the same key has left.
     await settle(batch, again, true);
   }
+  for (const row of ready) {
+    const { prepared, outcome } = row;
+    if (outcome === undefined || !('error' in outcome)) continue;
+    row.outcome = {
+      error: (await toSaveError(prepared.seen.inserted, options, outcome.error)) as Error,
+    };
+  }
   return rows;
+}
+
+function isFailed({ outcome }: Row): boolean {
+  return outcome !== undefined && 'error' in outcome;
 }
 
 async function prepareRow(
@@ -47,7 +64,8 @@ async function prepareRow(
     const { model, write } = prepared;
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
-    return { prepared, update: toSentUpdate(write, await operators), attempts: 0 };
+    const update = toSentUpdate(write, await operators, false);
+    return { prepared, operators, update, attempts: 0 };
   } catch (error) {
     return { outcome: { error: error as Error } };
   }
@@ -76,9 +94,9 @@ function fold(text: string): string {
     .replace(/[^\p{L}\p{N}]/gu, '');
 }
 
-/** Sends rows until each has its outcome; false where an ordered batch ended before. */
-async function settle(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promise<boolean> {
-  let waiting = rows;
+/** Sends rows until each has its outcome, or until one fails in an ordered batch. */
+async function settle(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promise<void> {
+  let waiting = rows.filter(({ outcome }) => outcome === undefined);
   while (waiting.length > 0) {
     await sendRows(batch, waiting, isInOrder);
     const lost: ReadyRow[] = [];
@@ -90,12 +108,11 @@ async function settle(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promi
       if (row.attempts <= batch.maxRetries) lost.push(row);
     }
     for (const row of lost) delete row.outcome;
-    if (batch.ordered && waiting.some(({ outcome }) => outcome && 'error' in outcome)) return false;
+    if (batch.ordered && waiting.some(isFailed)) return;
     waiting = waiting.filter(({ outcome }) => outcome === undefined);
     const attempts = Math.max(0, ...lost.map((row) => row.attempts));
     if (attempts > 0) await waitBeforeRetry(attempts - 1);
   }
-  return true;
 }
 
 function findRaceError({ outcome, prepared }: ReadyRow): UniqueValidationError | undefined {

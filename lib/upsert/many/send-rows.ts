@@ -8,14 +8,25 @@ import type { SentUpdate } from '../send/to-sent-update';
 /** One input on its way. */
 export interface Row {
   prepared?: PreparedUpsert;
-  outcome?: { created: boolean; _id: unknown } | { error: Error };
+  outcome?: Written | { error: Error };
+}
+
+/** What became of a row that did not fail. */
+export interface Written {
+  created: boolean;
+  changed: boolean;
+  _id: unknown;
 }
 
 /** A row that can be sent. */
 export interface ReadyRow extends Row {
   prepared: PreparedUpsert;
+  /** The caller's update with operators, cast. */
+  operators: Promise<object>;
   update: SentUpdate;
   attempts: number;
+  /** The `_id` of the document that the row found when it was compared. */
+  storedId?: unknown;
 }
 
 /** What the rows of a batch share. */
@@ -66,7 +77,8 @@ async function sendAlone(batch: Batch, row: ReadyRow): Promise<void> {
   try {
     const sent = sendFindAndModify(model.collection, prepared, filter, update, options);
     const { value, created } = await sent;
-    row.outcome = { created, _id: (value as { _id: unknown })._id };
+    const isWritten = created || prepared.write.kind !== 'skip';
+    row.outcome = { created, changed: isWritten, _id: (value as { _id: unknown })._id };
   } catch (error) {
     // What is missing in the input ends no transaction; what the server refuses does.
     const isLack = error === prepared.lack?.error;
@@ -135,7 +147,8 @@ async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): P
   const end = ordered && writeErrors[0] ? writeErrors[0].index : rows.length;
   rows.slice(0, end).forEach((row, place) => {
     const created = place in result.upsertedIds;
-    row.outcome ??= { created, _id: created ? result.upsertedIds[place] : undefined };
+    const changed = created || row.prepared.write.kind !== 'skip';
+    row.outcome ??= { created, changed, _id: created ? result.upsertedIds[place] : row.storedId };
   });
 }
 

@@ -8,7 +8,13 @@ import {
 import { resolveOptions } from '../../options/plugin-options';
 import { show } from '../../options/show';
 import { findGivenTarget, findNamedTarget } from '../../schema/conflict-target';
-import { timestampPaths, type TimestampPaths } from '../../schema/kept-paths';
+import {
+  currentTimeOf,
+  keptPathsOf,
+  timestampPaths,
+  type TimestampPaths,
+} from '../../schema/kept-paths';
+import { isRelated } from '../../schema/path';
 import type { UniqueIndex } from '../../schema/unique-index';
 import { listGivenPaths } from '../../write/given-paths';
 import {
@@ -17,6 +23,7 @@ import {
   findConflictRule,
   type ConflictRule,
 } from '../on-conflict';
+import { hasPostSave, toSaveError, type Seen } from '../post-save';
 import { checkInput, skipsMiddleware, type UpsertOptions } from '../upsert-options';
 import {
   findChanges,
@@ -28,7 +35,7 @@ import {
 } from './find-changes';
 import { hasMiddleware, runSaveMiddleware, watchIsNew } from './run-middleware';
 import { toUpsertFilter, type UpsertFilter } from './to-filter';
-import { valueAt, type Fields } from './to-operators';
+import { isPlainObject, valueAt, type Fields } from './to-operators';
 import { toWrite, type UpsertWrite } from './to-write';
 
 /** What is the same for every input of one call. */
@@ -46,6 +53,10 @@ export interface PreparedUpsert extends UpsertFilter {
   write: UpsertWrite;
   /** Why the input makes no new document; then one that is there may be updated, and that is all. */
   lack: { error: unknown } | undefined;
+  /** The documents that middleware saw. */
+  seen: Seen;
+  /** Does `post('save')` middleware run after the write? */
+  isFinished: boolean;
 }
 
 /** @throws TypeError for a target or an update that the model does not have */
@@ -66,6 +77,8 @@ interface Outcome extends Changes {
 export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<PreparedUpsert> {
   checkInput(input, call.model);
   const { options, named, rule } = call;
+  // Mongoose keeps the objects of a Mixed path themselves, and middleware may change them.
+  const copy = copyOf(input) as object;
   const inserted = new call.model(input) as unknown as AnyDocument;
   const model = inserted.constructor;
   refuseDottedPaths(model.schema, input);
@@ -77,8 +90,16 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     ...(session && { session }),
     ...(!setsTimestamps && { timestamps: false }),
   };
-  const mayChange = hasMiddleware(model.schema as never);
+  const mayChange = hasMiddleware(model);
+  const isFinished = hasPostSave(model, options);
   const run = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
+    try {
+      return await runAll(document, before);
+    } catch (error) {
+      throw await toSaveError(document, options, error);
+    }
+  };
+  const runAll = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
     if (session !== undefined) document.$session(session);
     const lack = await validate(document, options.validateModifiedOnly ?? false);
     if (before === undefined) return { ...toChanges(document, given), lack };
@@ -105,14 +126,21 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   const written = [...given, ...onInsert.paths];
   const found = toUpsertFilter(model, target, document, written, rule.kind === 'replace');
   // What it did for a new document must not be written to one that exists, so it runs for both.
-  const isWritten = rule.kind !== 'skip' && rule.kind !== 'operators';
+  let existing = inserted;
   let onUpdate = onInsert;
-  if (readIsNew && isWritten) {
-    const existing = asExisting(model, pristine ?? takeSnapshot(model, inserted), given);
+  if (readIsNew && rule.kind !== 'skip') {
+    existing = asExisting(
+      inserted,
+      pristine ?? takeSnapshot(model, inserted),
+      given,
+      copy,
+      timestamps,
+    );
     onUpdate = await run(existing, mayChange ? takeSnapshot(model, existing) : undefined);
   }
-  const write = toWrite(model.schema, rule, document, onInsert, onUpdate, timestamps, found);
-  return { model, target, ...found, write, lack: onInsert.lack };
+  const write = toWrite(model, rule, document, onInsert, onUpdate, timestamps, found);
+  const seen = { inserted, existing };
+  return { model, target, ...found, write, lack: onInsert.lack, seen, isFinished };
 }
 
 /** Undefined, or what is missing of a new document, where that may be. */
@@ -150,11 +178,51 @@ function refuseDottedPaths(schema: AnySchema, input: object): void {
   );
 }
 
-/** The same values as of a document that was loaded; no setter and no default runs once more. */
-function asExisting(model: AnyModel, pristine: Snapshot, given: string[]): AnyDocument {
-  const existing = model.hydrate(pristine) as unknown as AnyDocument;
+/**
+ * The document as it is when it was loaded and the input is set: what is not given counts as stored. New
+ * subdocuments are new and what they were given is modified, as in a save.
+ */
+function asExisting(
+  { constructor: model }: AnyDocument,
+  pristine: Snapshot,
+  given: string[],
+  input: object,
+  { updatedAt }: TimestampPaths,
+): AnyDocument {
+  const kept = keptPathsOf(model.schema);
+  const stored = withoutGiven(pristine, '', given, kept);
+  const existing = model.hydrate(stored) as unknown as AnyDocument;
+  existing.set(withoutKept(input, '', kept));
+  if (updatedAt !== undefined) existing.set(updatedAt, pristine[updatedAt]);
   for (const path of given) existing.markModified(path);
   return existing;
+}
+
+function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, copyOf(one)]));
+}
+
+/** To set an immutable path is an error where the schema's `strict` is `'throw'`. */
+function withoutKept(value: object, prefix: string, kept: Set<string>): Fields {
+  const entries = Object.entries(value as Fields).filter(([name]) => !kept.has(prefix + name));
+  return Object.fromEntries(
+    entries.map(([name, child]) => [
+      name,
+      isPlainObject(child) ? withoutKept(child, `${prefix}${name}.`, kept) : child,
+    ]),
+  );
+}
+
+function withoutGiven(value: Fields, prefix: string, given: string[], kept: Set<string>): Fields {
+  const entries = Object.entries(value).flatMap(([name, child]): [string, unknown][] => {
+    const path = prefix + name;
+    if (kept.has(path) || !given.some((one) => isRelated(path, one))) return [[name, child]];
+    const below = isPlainObject(child) ? withoutGiven(child, `${path}.`, given, kept) : {};
+    return Object.keys(below).length > 0 ? [[name, below]] : [];
+  });
+  return Object.fromEntries(entries);
 }
 
 /**
@@ -173,6 +241,13 @@ function startTimestamps(
     document.set(updatedAt, undefined);
   }
   setTimestamps(document, Boolean(schema.options.timestamps));
+  // Mongoose leaves out those of a base where a discriminator's own subdocuments have timestamps.
+  const isUnset = (path: string) => document.get(path, null, { getters: false }) === undefined;
+  const unset = Object.values(paths as Record<string, string>).filter(isUnset);
+  if (unset.length > 0) {
+    const now = currentTimeOf(schema) ?? document.constructor.base.now();
+    for (const path of unset) document.set(path, now);
+  }
   if (isWanted) return paths;
   for (const path of Object.values(paths) as string[]) {
     if (!given.includes(path)) document.set(path, undefined);

@@ -1,40 +1,41 @@
 /** Runs validation and a schema's own pre('save') middleware on a document that `save()` does not save. */
 import {
-  findChildSchemas,
+  findEmbeddedSchemas,
   findMiddleware,
+  isBuiltIn,
   isSkippedByMiddleware,
+  listSubdocuments,
   runPreSave,
   type AnyDocument,
+  type AnyModel,
   type AnySchema,
-  type Hook,
 } from '../../mongoose-internals';
 
-/** Mongoose's own, which the caller does in its own way; by name, as 8 does not mark all of them. */
-const BUILT_IN = new Set(['validateBeforeSave', 'timestampsPreSave', 'trackTransactionPreSave']);
-
-/** Mongoose's own as well; they do nothing to a document whose subdocuments have no middleware. */
-const NEUTRAL = new Set(['saveSubdocsPreSave', 'saveSubdocsPreDeleteOne', 'shardingPluginPreSave']);
+/** Mongoose's own that runs the middleware of subdocuments; what else is built in is done elsewhere. */
+const FOR_SUBDOCUMENTS = new Set([
+  'saveSubdocsPreSave',
+  'saveSubdocsPreDeleteOne',
+  'shardingPluginPreSave',
+]);
 
 /**
- * May validation or `pre('save')` change a document of this schema? Then it has to be compared with what
- * it was before, which takes longer than all the rest.
+ * Can validation or `pre('save')` change a document of this model? Then it must be compared with what it
+ * was before, which takes longer than everything else.
  */
-export function hasMiddleware(schema: AnySchema): boolean {
+export function hasMiddleware(model: AnyModel): boolean {
+  const schema = model.schema as AnySchema;
+  const embedded = findEmbeddedSchemas(schema);
+  // Where Mongoose does not say, there may be some.
+  return embedded === undefined || [schema, ...embedded].some((one) => hasOwn(model, one));
+}
+
+function hasOwn(model: AnyModel, schema: AnySchema): boolean {
   const lists = [
     findMiddleware(schema, 'pre', 'validate'),
     findMiddleware(schema, 'post', 'validate'),
-    findMiddleware(schema, 'pre', 'save')?.filter(isOwn),
+    findMiddleware(schema, 'pre', 'save'),
   ];
-  const children = findChildSchemas(schema);
-  // Where Mongoose does not say, there may be some.
-  return (
-    lists.some((list) => list === undefined || list.length > 0) ||
-    (children?.some(hasMiddleware) ?? true)
-  );
-}
-
-function isOwn({ fn }: Hook): boolean {
-  return !BUILT_IN.has(fn.name) && !NEUTRAL.has(fn.name);
+  return lists.some((list) => list?.some((hook) => !isBuiltIn(model, hook)) ?? true);
 }
 
 /**
@@ -43,7 +44,12 @@ function isOwn({ fn }: Hook): boolean {
  * @throws what the middleware throws, or an Error where this Mongoose does not let it be run
  */
 export async function runSaveMiddleware(document: AnyDocument, saveOptions: object): Promise<void> {
-  const failed = await runPreSave(document, saveOptions, ({ fn }) => !BUILT_IN.has(fn.name));
+  const model = document.constructor;
+  const failed = await runPreSave(
+    document,
+    saveOptions,
+    (hook) => !isBuiltIn(model, hook) || FOR_SUBDOCUMENTS.has(hook.fn.name),
+  );
   if (failed === undefined) return;
   // Whatever middleware threw is the caller's, an Error or not.
   throw isSkippedByMiddleware(failed.error) ? new Error(SKIPPED) : failed.error;
@@ -51,22 +57,28 @@ export async function runSaveMiddleware(document: AnyDocument, saveOptions: obje
 
 const SKIPPED = "saveOrUpsert: pre('save') middleware asked for no write, so nothing was written.";
 
-/** Does middleware or a validator ask whether the document is new? Mongoose itself asks `$isNew`. */
+/**
+ * Does middleware or a validator ask whether the document is new, or a subdocument? Mongoose itself asks
+ * `$isNew`, but for its timestamps, which are set elsewhere.
+ */
 export function watchIsNew(document: AnyDocument): { stop: () => boolean } {
   let wasRead = false;
-  Object.defineProperty(document, 'isNew', {
-    configurable: true,
-    get(this: AnyDocument) {
-      wasRead = true;
-      return this.$isNew;
-    },
-    set(this: AnyDocument, value: boolean) {
-      this.$isNew = value;
-    },
-  });
+  const watched = [document, ...listSubdocuments(document)];
+  for (const one of watched) {
+    Object.defineProperty(one, 'isNew', {
+      configurable: true,
+      get(this: AnyDocument) {
+        wasRead = true;
+        return this.$isNew;
+      },
+      set(this: AnyDocument, value: boolean) {
+        this.$isNew = value;
+      },
+    });
+  }
   return {
     stop: () => {
-      Reflect.deleteProperty(document, 'isNew');
+      for (const one of watched) Reflect.deleteProperty(one, 'isNew');
       return wasRead;
     },
   };

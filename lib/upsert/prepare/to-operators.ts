@@ -20,6 +20,8 @@ export interface UpsertSource {
   isKept: (path: string, isWhole: boolean) => boolean;
   /** The schema's paths right below one that holds an object. */
   pathsBelow: (path: string) => string[];
+  /** Is it a nested object? It exists for what it holds, where a subdocument is a value. */
+  isNested: (path: string) => boolean;
 }
 
 /** What to write always. A path that the document does not hold is unset, as `save()` would. */
@@ -77,8 +79,9 @@ function addRest(value: Fields, prefix: string, taken: string[], rest: Fields): 
 
 /** An object with a kept path inside is written path by path, so that it keeps that one. */
 function expand(source: UpsertSource, path: string): string[] {
-  const { document, isKept, pathsBelow } = source;
-  const value = valueAt(document, path);
+  const { document, isKept, pathsBelow, isNested } = source;
+  const found = valueAt(document, path);
+  const value = found === undefined && isNested(path) ? {} : found;
   if (isKept(path, false) || !isPlainObject(value)) return [path];
   const declared = pathsBelow(path);
   const others = Object.keys(value)

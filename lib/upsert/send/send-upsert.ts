@@ -4,13 +4,24 @@ import type { Query } from 'mongoose';
 import { replaceFindOneAndUpdate, skipQueryMiddleware } from '../../mongoose-internals';
 import type { ConflictRule } from '../on-conflict';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
+import { valueAt } from '../prepare/to-operators';
+import type { UpsertWrite } from '../prepare/to-write';
 import { skipsMiddleware, type SaveOrUpsertOptions } from '../upsert-options';
 import { sendFindAndModify } from './find-and-modify';
-import { toSentUpdate } from './to-sent-update';
+import { toSentUpdate, type SentUpdate } from './to-sent-update';
 import { withoutFilter } from './without-filter';
 
 /** The hint of the placeholder: were it sent as it is, no index has this name and the server refuses it. */
 const NEVER_SENT = 'the placeholder of saveOrUpsert, which is never sent';
+
+export interface SentUpsert {
+  /** What the query resolves to. */
+  doc: unknown;
+  /** The document as the server answered. */
+  stored: unknown;
+  created: boolean;
+  changed: boolean | undefined;
+}
 
 /**
  * One round trip. Rejects with the ValidationError of the index that refused the write.
@@ -23,7 +34,7 @@ export async function sendUpsert(
   prepared: PreparedUpsert,
   rule: ConflictRule,
   options: SaveOrUpsertOptions,
-): Promise<{ doc: unknown; created: boolean }> {
+): Promise<SentUpsert> {
   const { model, key, target } = prepared;
   const { session, lean } = options;
   // An app may have told Mongoose to distrust operators in filters (sanitizeFilter).
@@ -45,18 +56,20 @@ export async function sendUpsert(
   if (lean) query.lean(lean);
   skipQueryMiddleware(query, (phase) => skipsMiddleware(options, phase));
 
-  let created: boolean | undefined;
+  let answer: Omit<SentUpsert, 'doc'> | undefined;
   replaceFindOneAndUpdate(query, (collection) => async (conditions, byQuery, byMongoose) => {
     const { hint, ...others } = byMongoose as { hint?: unknown };
-    const outcome = await sendFindAndModify(
+    const update = toSentUpdate(prepared.write, withoutFilter(byQuery, conditions), true);
+    const { created, value: stored } = await sendFindAndModify(
       collection,
       prepared,
       mergeFilters(conditions, prepared.filter),
-      toSentUpdate(prepared.write, withoutFilter(byQuery, conditions)),
+      update,
       { ...others, ...(hint !== NEVER_SENT && { hint }) },
     );
-    created = outcome.created;
-    return outcome.value;
+    const changed = created || isChanged(prepared.write, update, stored);
+    answer = { created, stored, changed };
+    return stored;
   });
 
   let doc: unknown;
@@ -66,16 +79,34 @@ export async function sendUpsert(
     // Where post middleware is skipped, no hook takes Mongoose's wrapper off.
     throw findConverted(error) ?? error;
   }
-  if (created === undefined) {
+  if (answer === undefined) {
     throw new Error(
       "saveOrUpsert: pre('findOneAndUpdate') middleware kept the write from being sent.",
     );
   }
-  return { doc, created };
+  return { doc, ...answer };
 }
 
 /** Middleware may add to the filter; what tells the document stays. */
 function mergeFilters(byMiddleware: { $and?: object[] }, ours: { $and?: object[] }): object {
   const and = [...(byMiddleware.$and ?? []), ...(ours.$and ?? [])];
   return { ...byMiddleware, ...ours, ...(and.length > 0 && { $and: and }) };
+}
+
+/**
+ * Did the update change the document that existed? Undefined where nobody has compared. An update that was
+ * compared has set `updatedAt` if it changed anything.
+ */
+function isChanged(write: UpsertWrite, update: SentUpdate, stored: unknown): boolean | undefined {
+  if (write.kind === 'skip') return false;
+  const [time] = Object.entries(write.touched.times);
+  if (write.kind === 'update') {
+    if (write.isByOperators) return true;
+    if (!Array.isArray(update)) return time === undefined ? undefined : true;
+  }
+  if (time === undefined) return undefined;
+  const [path, sent] = time;
+  const found = valueAt(stored, path);
+  // A query's middleware may have left it out of the answer.
+  return found === undefined ? undefined : Number(found) === Number(sent);
 }

@@ -10,7 +10,8 @@ import {
   type Fields,
   type Operators,
 } from '../prepare/to-operators';
-import type { IsNested, UpsertWrite } from '../prepare/to-write';
+import type { IsNested, Touched, UpsertWrite } from '../prepare/to-write';
+import { isExpressible, toPipeline, toRaised } from './to-pipeline';
 
 /** An update as the driver takes it. */
 export type SentUpdate = Operators | object[];
@@ -19,8 +20,15 @@ export type SentUpdate = Operators | object[];
  * Adds what the caller's update of operators and the query's middleware want. What the input gives
  * wins over those, and they win over what is only for a new document: the server takes no two values
  * for one path, nor for a path and one above it.
+ *
+ * @param isCompared leave `updatedAt` of an existing document where nothing changes; where the caller has
+ *   compared it already, operators cost the server less
  */
-export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
+export function toSentUpdate(
+  write: UpsertWrite,
+  byQuery: unknown,
+  isCompared: boolean,
+): SentUpdate {
   if (Array.isArray(byQuery)) {
     throw new TypeError(
       "saveOrUpsert: pre('findOneAndUpdate') middleware made the update a pipeline; " +
@@ -28,11 +36,8 @@ export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
     );
   }
   const { inserted } = write;
-  if (write.kind === 'update') {
-    const taken = [...write.given, ...pathsOf(write.always)];
-    return withRestOnInsert(mergeFree(write.always, byQuery as Operators, taken), inserted);
-  }
-  const { $set = {}, $setOnInsert = {}, ...others } = withoutEmpty(byQuery as Operators);
+  if (write.kind === 'update') return toUpdate(write, byQuery as Operators, isCompared);
+  const { $set = {}, $setOnInsert: _, ...others } = withoutEmpty(byQuery as Operators);
   const [operator] = Object.keys(others);
   if (operator !== undefined) {
     throw new TypeError(
@@ -40,20 +45,59 @@ export function toSentUpdate(write: UpsertWrite, byQuery: unknown): SentUpdate {
         `onConflict: "${write.kind}"; there it can add by this.set(path, value) only.`,
     );
   }
-  const onInsert = { $setOnInsert: { ...$setOnInsert, ...$set } };
-  const added = mergeFree({}, onInsert, write.given).$setOnInsert ?? {};
+  const added = addedOnInsert(byQuery as Operators, write.given);
   if (write.kind === 'skip') return withRestOnInsert({ $setOnInsert: added }, inserted);
 
-  const { existing, kept, isNested, isInsert } = write;
+  const { existing, kept, isNested, isInsert, touched } = write;
   const forInsert = toReplacement(withValues(inserted, added), kept, isNested);
-  // Mongoose itself adds the version key.
-  const differs = Object.entries($setOnInsert).some(([path, value]) => inserted[path] !== value);
-  if (inserted === existing && !differs) {
-    return [{ $replaceWith: forInsert }];
-  }
   const always = Object.fromEntries(Object.entries(added).filter(([path]) => path in $set));
-  const forExisting = toReplacement(withValues(existing, always), kept, isNested);
+  const replacement = withValues(existing, always);
+  const times = Object.keys(touched.times);
+  const untouched = toReplacement(replacement, [...kept, ...times], isNested);
+  const forExisting = ifChanged(untouched, touched);
   return [{ $replaceWith: { $cond: [isInsert, forInsert, forExisting] } }];
+}
+
+/** The replacement, its times and version as they are stored unless anything else is another. */
+function ifChanged(untouched: object, { times, version }: Touched): object {
+  const [next, stored] = ['$$next', '$$ROOT'].map((object) => ({ $objectToArray: object }));
+  const changes = {
+    ...Object.fromEntries(
+      Object.entries(times).map(([path, value]) => [path, { $literal: value }]),
+    ),
+    ...(version !== undefined && { [version]: toRaised(version) }),
+  };
+  const changed = { $mergeObjects: ['$$next', changes] };
+  const value = { $cond: [{ $setEquals: [next, stored] }, '$$next', changed] };
+  return { $let: { vars: { next: untouched }, in: value } };
+}
+
+function toUpdate(
+  write: UpsertWrite & { kind: 'update' },
+  byQuery: Operators,
+  isCompared: boolean,
+): SentUpdate {
+  const { always, touched, inserted, given, form } = write;
+  const { times, version } = touched;
+  const own = Object.keys(version === undefined ? times : { ...times, [version]: 1 });
+  const taken = [...given, ...pathsOf(always), ...own];
+  const operators = mergeFree(always, byQuery, taken);
+  const isPlain = form === 'operators' || (form === 'either' && !isCompared);
+  if (isPlain || !isExpressible(operators)) {
+    const all = {
+      ...operators,
+      $set: { ...operators.$set, ...times },
+      ...(version !== undefined && { $inc: { ...operators.$inc, [version]: 1 } }),
+    };
+    return withRestOnInsert(all, inserted);
+  }
+  const added = addedOnInsert(byQuery, given);
+  return toPipeline(operators, write, withValues(inserted, added));
+}
+
+/** What the query's middleware adds to a new document. */
+function addedOnInsert({ $set, $setOnInsert }: Operators, given: string[]): Fields {
+  return mergeFree({}, { $setOnInsert: { ...$setOnInsert, ...$set } }, given).$setOnInsert ?? {};
 }
 
 function mergeFree(ours: Operators, theirs: Operators, taken: string[]): Operators {

@@ -1,0 +1,335 @@
+/** Random schemas together with values for each of their paths, so that both shrink at once. */
+import * as fc from 'fast-check';
+
+/** How many inputs each schema has: for a new document and for updates. */
+export const INPUTS = 3;
+
+/** In an input: the path is not given. Prints as itself in a counterexample. */
+export const ABSENT = '(not given)';
+
+/** A path's declaration, with its value in each input. JSON, but for a few values. */
+export interface Field {
+  type: string;
+  /** What the path itself is declared with. */
+  options: {
+    default?: 'value' | 'function';
+    immutable?: true;
+    select?: false;
+    set?: true;
+    get?: true;
+    alias?: true;
+  };
+  /** Of the inputs; more for what lists and Maps hold. */
+  values: unknown[];
+  /** Of a nested object. */
+  fields?: Record<string, Field>;
+  /** Of a subdocument. */
+  schema?: SchemaSpec;
+  /** Of an array or a Map. */
+  of?: Field;
+}
+
+export interface SchemaSpec {
+  fields: Record<string, Field>;
+  options: {
+    minimize?: boolean;
+    strict?: boolean | 'throw';
+    versionKey?: false | string;
+    timestamps?: keyof typeof TIMESTAMPS;
+    _id?: false;
+  };
+  hooks: HookSpec[];
+  /** Discriminators; a value of the schema may be one of them. */
+  kinds: Record<string, SchemaSpec>;
+}
+
+export interface HookSpec {
+  operation: 'save' | 'validate';
+  isAsync: boolean;
+  name: string;
+  does: (typeof ACTIONS)[number];
+}
+
+export const ACTIONS = ['hash', 'made', 'mark', 'parent', 'owner'] as const;
+
+export const TIMESTAMPS = {
+  both: true,
+  named: { createdAt: 'made_at', updatedAt: 'changed_at' },
+  created: { updatedAt: false },
+  updated: { createdAt: false },
+  fixed: { currentTime: () => new Date(5) },
+} as const;
+
+const HEX = '64b00000000000000000000';
+
+/** Castable values of each type, JSON where that is possible. */
+const LEAVES: Record<string, unknown[]> = {
+  String: ['a', 'b', '', ' c'],
+  Number: [0, 1, -1.5, '7'],
+  Boolean: [true, false],
+  Date: ['2020-01-01', 0],
+  ObjectId: [`${HEX}1`, `${HEX}2`],
+  Buffer: ['x', 'yy'],
+  UUID: ['09190f70-3d30-11e5-8814-0f4df9a59c41'],
+  Decimal128: ['1.0', '1.00', '-0'],
+  BigInt: ['5', '9007199254740993'],
+  Int32: [1, 2],
+  Double: [1, 1.5],
+  // Keys of x, y and z keep their order where documents are compared. No empty object inside an array: a
+  // save drops it from a new document alone.
+  Mixed: [{}, { x: 1, y: {} }, { y: [1, { x: 2 }], x: null }, [1], [], 'text', { x: { $in: 1 } }],
+};
+
+const option = <T>(value: T) => fc.option(fc.constant(value), { nil: undefined, freq: 6 });
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function withoutUndefined<T extends object>(object: T): Defined<T> {
+  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Defined<T>;
+}
+
+/** Absent half the time, and now and then null or undefined. */
+const inputsOf = (value: fc.Arbitrary<unknown>, isNullable: boolean) =>
+  fc.array(
+    fc.oneof(
+      { weight: 8, arbitrary: value },
+      { weight: 6, arbitrary: fc.constant(ABSENT) },
+      ...(isNullable ? [{ weight: 1, arbitrary: fc.constantFrom(null, undefined) }] : []),
+    ),
+    { minLength: INPUTS, maxLength: INPUTS },
+  );
+
+const leaf: fc.Arbitrary<Field> = fc
+  .constantFrom(...Object.keys(LEAVES))
+  .chain((type) =>
+    fc.record({
+      type: fc.constant(type),
+      options: fc
+        .record({
+          default: fc.option(fc.constantFrom('value' as const, 'function' as const), {
+            nil: undefined,
+            freq: 3,
+          }),
+          immutable: option(true as const),
+          select: option(false as const),
+          set: type === 'String' ? option(true as const) : fc.constant(undefined),
+          get: type === 'String' ? option(true as const) : fc.constant(undefined),
+          alias: option(true as const),
+        })
+        .map(withoutUndefined),
+      values: inputsOf(fc.constantFrom(...(LEAVES[type] as unknown[])), true),
+    }),
+  )
+  .map((one) => ({
+    ...one,
+    // Undefined does not unset a path with a default, as the documentation says.
+    values: one.values.map((value) =>
+      value === undefined && one.options.default ? ABSENT : value,
+    ),
+  }));
+
+/** The value of `field` in one of the inputs. */
+export const valueOf = (field: Field, place: number): unknown => field.values[place];
+
+/** An object of the fields' values, absent ones left out. */
+function objectOf(fields: Record<string, Field>, place: number): Record<string, unknown> {
+  const entries = Object.entries(fields).map(
+    ([name, field]) => [name, valueOf(field, place)] as const,
+  );
+  return Object.fromEntries(entries.filter(([, value]) => value !== ABSENT));
+}
+
+const NAMES = ['a', 'b', 'c', 'd'];
+
+const fieldsOf = (field: fc.Arbitrary<Field>, minimum = 1) =>
+  fc
+    .array(field, { minLength: minimum, maxLength: NAMES.length, size: '-1' })
+    .map((list) => Object.fromEntries(list.map((one, place) => [NAMES[place] as string, one])));
+
+const hook: fc.Arbitrary<HookSpec> = fc.record({
+  operation: fc.constantFrom('save', 'validate'),
+  isAsync: fc.boolean(),
+  name: fc.constantFrom('own', 'validateBeforeSave', 'timestampsPreSave', 'saveSubdocsPreSave'),
+  does: fc.constantFrom(...ACTIONS),
+});
+
+const optionsOf = (isSub: boolean) =>
+  fc
+    .record({
+      minimize: fc.option(fc.boolean(), { nil: undefined }),
+      strict: fc.option(fc.constantFrom(true, false, 'throw' as const), {
+        nil: undefined,
+        freq: 3,
+      }),
+      versionKey: isSub
+        ? fc.constant(undefined)
+        : fc.option(fc.constantFrom(false as const, 'rev'), { nil: undefined, freq: 3 }),
+      timestamps: fc.option(
+        fc.constantFrom(...(Object.keys(TIMESTAMPS) as (keyof typeof TIMESTAMPS)[])),
+        {
+          nil: undefined,
+          freq: 3,
+        },
+      ),
+      _id: isSub
+        ? fc.option(fc.constant(false as const), { nil: undefined, freq: 2 })
+        : fc.constant(undefined),
+    })
+    .map(withoutUndefined);
+
+const schemaOf = (field: fc.Arbitrary<Field>, isSub: boolean): fc.Arbitrary<SchemaSpec> => {
+  const plain = fc.record({
+    fields: fieldsOf(field),
+    options: optionsOf(isSub),
+    hooks: fc.array(hook, { maxLength: 2, size: '-1' }),
+    kinds: fc.constant({}),
+  });
+  const kind = fc.record({
+    fields: fieldsOf(field, 0),
+    options: fc.constant({}),
+    hooks: fc.array(hook, { maxLength: 2, size: '-1' }),
+    kinds: fc.constant({}),
+  });
+  return fc.oneof(
+    { weight: 3, arbitrary: plain },
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(plain, kind, kind)
+        .map(([base, A, B]) => ({ ...base, kinds: { A: renamed(A, 'k'), B: renamed(B, 'l') } })),
+    },
+  );
+};
+
+/** A discriminator's paths are none of its base. */
+function renamed(schema: SchemaSpec, prefix: string): SchemaSpec {
+  const entries = Object.entries(schema.fields).map(([name, field]) => [prefix + name, field]);
+  return { ...schema, fields: Object.fromEntries(entries) as Record<string, Field> };
+}
+
+/** Which of the kinds a value is of; the base where there is none. */
+const pickKind = (schema: SchemaSpec, pick: number) => {
+  const names = ['', ...Object.keys(schema.kinds)];
+  return names[pick % names.length] as string;
+};
+
+/** The input of one schema, the discriminator key included. */
+export function inputOf(schema: SchemaSpec, place: number, pick: number): Record<string, unknown> {
+  const kind = pickKind(schema, pick);
+  const own = objectOf(schema.fields, place);
+  if (kind === '') return own;
+  return { ...own, ...objectOf((schema.kinds[kind] as SchemaSpec).fields, place), __t: kind };
+}
+
+const picks = fc.array(fc.nat({ max: 2 }), { minLength: INPUTS, maxLength: INPUTS });
+const isGiven = fc.array(fc.constantFrom('given', 'given', ABSENT), {
+  minLength: INPUTS,
+  maxLength: INPUTS,
+});
+
+/**
+ * A save of a loaded document loses an immutable path where the object around it is set, even to the same
+ * value; an upsert keeps it. Those have tests of their own.
+ */
+const mutable = (fields: Record<string, Field>): Record<string, Field> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => {
+      const { immutable: _, ...options } = field.options;
+      return [name, { ...field, options }];
+    }),
+  );
+
+const mutableSchema = (schema: SchemaSpec): SchemaSpec => ({
+  ...schema,
+  fields: mutable(schema.fields),
+  kinds: Object.fromEntries(
+    Object.entries(schema.kinds).map(([name, kind]) => [name, mutableSchema(kind)]),
+  ),
+});
+
+/** A path of any type; lists and Maps hold some of the values of what they hold, in an order of their own. */
+const { field } = fc.letrec<{ field: Field }>((tie) => {
+  const some = (size: number) =>
+    fc.array(fc.array(fc.nat({ max: INPUTS - 1 }), { maxLength: size }), {
+      minLength: INPUTS,
+      maxLength: INPUTS,
+    });
+  const given = (isAbsent: string[], make: (place: number) => unknown) =>
+    isAbsent.map((one, place) => (one === ABSENT ? ABSENT : make(place)));
+  const elements = (of: Field, places: number[]) =>
+    places.map((place) => of.values[place]).filter((value) => value !== ABSENT);
+  /** What lists and Maps hold has no name, so that most options mean nothing there. */
+  const element = tie('field')
+    .filter((one) => one.type !== 'Nested' && one.type !== 'Map')
+    .map((one) => ({ ...one, options: withoutUndefined({ set: one.options.set }) }));
+  return {
+    field: fc.oneof(
+      { maxDepth: 3, depthSize: 'small', withCrossShrink: true },
+      { weight: 5, arbitrary: leaf },
+      {
+        weight: 2,
+        arbitrary: fc
+          .tuple(fieldsOf(tie('field')).map(mutable), isGiven)
+          .map(([fields, isAbsent]) => ({
+            type: 'Nested',
+            options: {},
+            fields,
+            values: given(isAbsent, (place) => objectOf(fields, place)),
+          })),
+      },
+      {
+        weight: 3,
+        arbitrary: fc
+          .tuple(
+            schemaOf(tie('field'), true).map(mutableSchema),
+            isGiven,
+            picks,
+            option('function' as const),
+          )
+          .map(([schema, isAbsent, pick, byDefault]) => ({
+            type: 'Sub',
+            options: byDefault ? { default: byDefault } : {},
+            schema,
+            values: given(isAbsent, (place) => inputOf(schema, place, pick[place] as number)),
+          })),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.tuple(element, some(3), isGiven).map(([of, places, isAbsent]) => ({
+          type: 'List',
+          options: {},
+          of,
+          values: given(isAbsent, (place) => elements(of, places[place] as number[])),
+        })),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.tuple(element, some(2), isGiven).map(([of, places, isAbsent]) => ({
+          type: 'Map',
+          options: {},
+          of,
+          values: given(isAbsent, (place) =>
+            Object.fromEntries(
+              elements(of, places[place] as number[]).map((value, key) => [
+                `m${String(key)}`,
+                value,
+              ]),
+            ),
+          ),
+        })),
+      },
+    ),
+  };
+});
+
+export interface Case {
+  schema: SchemaSpec;
+  /** Which kind the document is of. */
+  pick: number;
+}
+
+export const anyCase: fc.Arbitrary<Case> = fc.record({
+  schema: schemaOf(field, false),
+  pick: fc.nat({ max: 2 }),
+});

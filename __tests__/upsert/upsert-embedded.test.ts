@@ -1,0 +1,286 @@
+/** Middleware, immutable paths and empty objects inside of documents: as `save()` treats them. */
+import { Schema } from 'mongoose';
+import { modelFactory } from '../support/compile';
+import { useDatabase } from '../support/database';
+import type { AnyModel, Doc } from '../support/writes';
+
+const mongoose = useDatabase();
+const compile = modelFactory(mongoose);
+const email = { type: String, unique: true };
+
+type Hooked = Doc & { isModified(path: string): boolean; isNew: boolean };
+type Upsert = (model: AnyModel, input: Doc) => Promise<unknown>;
+
+const UPSERTS: [string, Upsert][] = [
+  ['saveOrUpsert', (model, input) => model.saveOrUpsert(input)],
+  [
+    'saveOrUpsertMany',
+    async (model, input) => {
+      const { results } = await model.saveOrUpsertMany([input]);
+      if (results[0]?.error) throw results[0].error;
+    },
+  ],
+];
+
+/** A subdocument's kind whose middleware hashes. */
+function card(operation: 'save' | 'validate'): Schema {
+  const schema = new Schema({ number: String }, { _id: false }) as Schema;
+  schema.pre(operation, function (this: Hooked) {
+    if (this['number'] === 'bad') throw new Error('refused');
+    if (this.isModified('number')) this['number'] = `#${String(this['number'])}`;
+  } as never);
+  return schema;
+}
+
+const payment = () => new Schema({ name: String }, { _id: false, discriminatorKey: 'kind' });
+const kind = (number: string) => ({ kind: 'Card', number });
+
+/** Where a discriminator can be embedded, and an input with one there. */
+const PLACES: Record<
+  string,
+  { schema: (kinds: Schema) => Schema; input: (value: Doc) => Doc; isLeftOut?: true }
+> = {
+  'an array': {
+    schema: (kinds) => new Schema({ email, at: [kinds] }),
+    input: (value) => ({ at: [value] }),
+  },
+  'a single subdocument': {
+    schema: (kinds) => new Schema({ email, at: kinds }),
+    input: (value) => ({ at: value }),
+  },
+  'a nested object': {
+    schema: (kinds) => new Schema({ email, nested: { at: kinds } }),
+    input: (value) => ({ nested: { at: value } }),
+  },
+  'a Map': {
+    schema: (kinds) => new Schema({ email, at: { type: Map, of: kinds } }),
+    input: (value) => ({ at: { one: value } }),
+  },
+  'a subdocument of a subdocument': {
+    schema: (kinds) =>
+      new Schema({
+        email,
+        at: [new Schema({ of: new Schema({ list: [kinds] }) }, { _id: false })],
+      }),
+    input: (value) => ({ at: [{ of: { list: [value] } }] }),
+  },
+  // Mongoose's save() runs no middleware there.
+  'an array of arrays': {
+    schema: (kinds) => new Schema({ email, at: [[kinds]] }),
+    input: (value) => ({ at: [[value]] }),
+    isLeftOut: true,
+  },
+};
+
+const withoutIds = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (name, one: unknown) =>
+      ['_id', 'email', '__v'].includes(name) ? undefined : one,
+    ),
+  );
+
+describe.each(UPSERTS)('%s', (_, upsert) => {
+  describe.each(['save', 'validate'] as const)(
+    "pre('%s') of an embedded discriminator",
+    (operation) => {
+      it.each(Object.entries(PLACES))(
+        'runs in %s',
+        async (__, { schema, input, isLeftOut = false }) => {
+          const kinds = payment();
+          kinds.discriminator('Card', card(operation));
+          const Person = await compile(schema(kinds) as Schema);
+          await new Person({ email: 'saved', ...input(kind('1')) }).save();
+          await upsert(Person, { email: 'upserted', ...input(kind('1')) });
+          await upsert(Person, { email: 'upserted', ...input(kind('2')) });
+          const [saved, upserted] = (await Person.collection.find().toArray()).map((one) =>
+            JSON.stringify(withoutIds(one)),
+          ) as [string, string];
+          expect(upserted).toBe(saved.replaceAll('1', '2'));
+          const isHashed = saved.includes('"#1"');
+          expect(isHashed).toBe(!isLeftOut);
+          const refused = upsert(Person, { email: 'refused', ...input(kind('bad')) });
+          if (isHashed) await expect(refused).rejects.toThrow('refused');
+          else await refused;
+          expect(await Person.countDocuments()).toBe(isHashed ? 2 : 3);
+        },
+      );
+    },
+  );
+
+  it('runs middleware of a discriminator that a compiled path got later, and of a recursive schema', async () => {
+    const tree = new Schema({ number: String }, { _id: false }) as Schema;
+    tree.add({ children: [tree] });
+    tree.pre('save', function (this: Hooked) {
+      this['number'] = `#${String(this['number'])}`;
+    } as never);
+    const Person = await compile(new Schema({ email, trees: [tree], items: [payment()] }));
+    const items = Person.schema.path('items') as unknown as {
+      discriminator(name: string, schema: Schema): void;
+    };
+    items.discriminator('Card', card('save'));
+    const trees = [{ number: '1', children: [{ number: '2' }] }];
+    await upsert(Person, { email: 'a', trees, items: [kind('1')] });
+    expect(await Person.collection.findOne()).toMatchObject({
+      trees: [{ number: '#1', children: [{ number: '#2' }] }],
+      items: [{ number: '#1' }],
+    });
+  });
+
+  it.each([
+    'validateBeforeSave',
+    'timestampsPreSave',
+    'trackTransactionPreSave',
+    'saveSubdocsPreSave',
+  ])('runs a function of the user that is named %s', async (name) => {
+    const hook = {
+      [name](this: Doc) {
+        this['ran'] = true;
+      },
+    }[name] as () => void;
+    const schema = new Schema({ email, ran: Boolean }, { timestamps: true });
+    schema.pre('save', hook);
+    const Person = await compile(schema);
+    await upsert(Person, { email: 'a' });
+    expect(await Person.collection.findOne()).toMatchObject({ ran: true });
+  });
+
+  it.each<[string, Schema, Doc]>([
+    [
+      'a nested object',
+      new Schema({
+        email,
+        n: { im: { type: String, immutable: true }, m: { type: Map, of: String } },
+      }),
+      { m: { k: 'v' } },
+    ],
+    [
+      'a subdocument',
+      new Schema({
+        email,
+        n: new Schema(
+          { im: { type: String, immutable: true }, m: { type: Map, of: String } },
+          { _id: false },
+        ),
+      }),
+      { m: { k: 'v' } },
+    ],
+    [
+      'a nested object, of subdocuments with timestamps',
+      new Schema({
+        email,
+        n: {
+          im: { type: String, immutable: true },
+          m: { type: Map, of: new Schema({ a: String }, { _id: false, timestamps: true }) },
+        },
+      }),
+      { m: { k: { a: 'v' } } },
+    ],
+  ])('writes a Map beside an immutable path in %s', async (__, schema, n) => {
+    const Person = await compile(schema as Schema);
+    await upsert(Person, { email: 'a', n: { im: '1', ...n } });
+    expect(await Person.collection.findOne()).toMatchObject({ n: { im: '1', ...n } });
+    await upsert(Person, { email: 'a', n: { im: '2', m: {} } });
+    const { n: written } = (await Person.collection.findOne()) as unknown as { n: Doc };
+    expect(written).toEqual({ im: '1', m: {} });
+  });
+
+  it('keeps an immutable path where the object around it is empty', async () => {
+    const Person = await compile(
+      new Schema({ email, n: { im: { type: String, immutable: true }, a: String } }),
+    );
+    await upsert(Person, { email: 'a', n: { im: '1', a: '1' } });
+    await upsert(Person, { email: 'a', n: {} });
+    expect(await Person.collection.findOne()).toMatchObject({ n: { im: '1' } });
+  });
+
+  it("sets no immutable path of an existing document, also where strict is 'throw'", async () => {
+    const id = { type: Schema.Types.ObjectId, immutable: true };
+    const schema = new Schema(
+      { email, id, n: { id }, made: String },
+      { strict: 'throw', id: false },
+    );
+    schema.pre('save', function (this: Hooked) {
+      if (this.isNew) this['made'] = 'new';
+    } as never);
+    const Person = await compile(schema as unknown as Schema);
+    const given = '64b000000000000000000001';
+    await upsert(Person, { email: 'a', id: given, n: { id: given } });
+    await upsert(Person, { email: 'a', id: '64b000000000000000000002', n: { id: given } });
+    expect(withoutIds(await Person.collection.findOne())).toEqual({
+      id: given,
+      n: { id: given },
+      made: 'new',
+    });
+  });
+
+  it.each([true, false])(
+    'stores empty objects as save() does, with minimize: %s',
+    async (minimize) => {
+      const Person = await compile(
+        new Schema(
+          { email, mixed: {}, sub: new Schema({ mixed: {} }, { _id: false }) },
+          { minimize },
+        ),
+      );
+      const input = { mixed: { a: {}, b: { c: {} }, d: 1 }, sub: { mixed: { e: {} } } };
+      for (const name of ['saved', 'upserted']) {
+        await Person.collection.insertOne({ email: name, mixed: { old: 1 }, sub: { mixed: 1 } });
+      }
+      const document = await Person.findOne({ email: 'saved' });
+      await document?.set(input).save();
+      await upsert(Person, { email: 'upserted', ...input });
+      const [saved, upserted] = (await Person.collection.find().toArray()).map(withoutIds);
+      expect(upserted).toEqual(saved);
+      expect(Object.keys(upserted as object)).toContain('mixed');
+    },
+  );
+
+  it('a subdocument is new on insert, and on update where save() takes it for new', async () => {
+    const sub = () => {
+      const schema = new Schema({ a: String, made: String }, { _id: false }) as Schema;
+      schema.pre('save', function (this: Hooked) {
+        if (this.isNew) this['made'] = 'new';
+      } as never);
+      return schema;
+    };
+    const Person = await compile(new Schema({ email, one: sub(), list: [sub()] }));
+    const input = (a: string) => ({ one: { a }, list: [{ a }] });
+    await new Person({ email: 'saved', ...input('1') }).save();
+    await upsert(Person, { email: 'upserted', ...input('1') });
+    const stored = async () => (await Person.collection.find().toArray()).map(withoutIds);
+    expect((await stored())[1]).toEqual((await stored())[0]);
+    expect((await stored())[1]).toEqual({
+      one: { a: '1', made: 'new' },
+      list: [{ a: '1', made: 'new' }],
+    });
+    const document = await Person.findOne({ email: 'saved' });
+    await document?.set(input('2')).save();
+    await upsert(Person, { email: 'upserted', ...input('2') });
+    expect((await stored())[1]).toEqual((await stored())[0]);
+    expect((await stored())[1]).toEqual({ one: { a: '2' }, list: [{ a: '2', made: 'new' }] });
+  });
+
+  it('a subdocument below one without timestamps has its own', async () => {
+    const timed = new Schema({ a: String }, { timestamps: true });
+    const Person = await compile(new Schema({ email, of: new Schema({ sub: timed }) }));
+    await upsert(Person, { email: 'a', of: { sub: { a: '1' } } });
+    expect(await Person.collection.findOne()).toMatchObject({
+      of: { sub: { createdAt: expect.any(Date) as Date, updatedAt: expect.any(Date) as Date } },
+    });
+  });
+
+  it.each([
+    ['the clock of Mongoose', true, expect.any(Date) as Date],
+    ['a clock of its own', { currentTime: () => new Date(5) }, new Date(5)],
+  ])(
+    'a discriminator whose subdocuments have timestamps has those of its base: %s',
+    async (__, timestamps, time) => {
+      const Base = await compile(new Schema({ email }, { timestamps: timestamps as never }));
+      const timed = new Schema({ a: String }, { timestamps: true });
+      const name = `Timed${Base.modelName}`;
+      Base.discriminator(name, new Schema({ sub: timed }) as Schema);
+      await upsert(Base, { email: 'a', __t: name, sub: { a: '1' } });
+      expect(await Base.collection.findOne()).toMatchObject({ createdAt: time, updatedAt: time });
+    },
+  );
+});

@@ -1,0 +1,33 @@
+/** `post('save')` middleware of the rows of a batch. */
+import { toComparable } from '../../bson/comparable';
+import { findSession, type AnyDocument } from '../../mongoose-internals';
+import { finishSave } from '../post-save';
+import type { UpsertCall } from '../prepare/prepare-upsert';
+import type { ReadyRow, Row, Written } from './send-rows';
+
+type WrittenRow = ReadyRow & { outcome: Written };
+
+/** One query for the documents of a batch; none for a schema without such middleware. */
+export async function finishRows({ model, options, rule }: UpsertCall, rows: Row[]): Promise<void> {
+  const written = rows.filter((row): row is WrittenRow => {
+    const { prepared, outcome } = row;
+    if (!prepared?.isFinished || outcome === undefined || 'error' in outcome) return false;
+    return outcome.created || rule.kind !== 'skip';
+  });
+  if (written.length === 0) return;
+  const session = findSession(model, options.session);
+  const filter = { _id: { $in: written.map(({ outcome }) => outcome._id) } };
+  const reading = { readPreference: 'primary', ...(session && { session }) } as const;
+  const documents = await model.collection.find(filter as object, reading).toArray();
+  const byId = new Map(documents.map((document) => [toComparable(document._id), document]));
+  await Promise.all(
+    written.map(async ({ prepared, outcome }) => {
+      const stored = byId.get(toComparable(outcome._id));
+      // Another client deleted it at once.
+      if (stored === undefined) return;
+      const document = prepared.model.hydrate(stored) as unknown as AnyDocument;
+      if (session) document.$session(session);
+      await finishSave(document, prepared.seen, outcome.created);
+    }),
+  );
+}

@@ -1,0 +1,60 @@
+/** The `post('save')` middleware of a call: after the write, and for what the call rejects with. */
+import {
+  findEmbeddedSchemas,
+  findMiddleware,
+  isBuiltIn,
+  isErrorHandler,
+  requirePostSave,
+  runPostSave,
+  type AnyDocument,
+  type AnyModel,
+  type AnySchema,
+} from '../mongoose-internals';
+import { skipsMiddleware, type UpsertOptions } from './upsert-options';
+
+/**
+ * Does this call run any after a write?
+ *
+ * @throws Error where there is any and this Mongoose does not let it be run
+ */
+export function hasPostSave(model: AnyModel, options: UpsertOptions): boolean {
+  if (skipsMiddleware(options, 'post')) return false;
+  const schema = model.schema as AnySchema;
+  const embedded = findEmbeddedSchemas(schema);
+  const hasOwn = (one: AnySchema) =>
+    findMiddleware(one, 'post', 'save')?.some(
+      (hook) => !isErrorHandler(hook) && !isBuiltIn(model, hook),
+    ) ?? true;
+  const isRun = embedded === undefined || [schema, ...embedded].some(hasOwn);
+  if (isRun) requirePostSave(schema);
+  return isRun;
+}
+
+/** The documents that `pre('save')` middleware saw. */
+export interface Seen {
+  inserted: AnyDocument;
+  /** The same one, unless middleware asked whether it is new. */
+  existing: AnyDocument;
+}
+
+/** @throws what the middleware throws; the document is written */
+export async function finishSave(
+  written: AnyDocument,
+  seen: Seen,
+  created: boolean,
+): Promise<void> {
+  Object.assign(written.$locals, (created ? seen.inserted : seen.existing).$locals);
+  const failed = await runPostSave(written);
+  if (failed) throw failed.error;
+}
+
+/** What a failed call rejects with: as of a failed save, error middleware may replace it. */
+export async function toSaveError(
+  document: AnyDocument,
+  options: UpsertOptions,
+  error: unknown,
+): Promise<unknown> {
+  if (skipsMiddleware(options, 'post')) return error;
+  const failed = await runPostSave(document, error);
+  return failed ? failed.error : error;
+}

@@ -1,0 +1,28 @@
+/** The schema option `minimize` for an update: empty objects are not stored. Pure. */
+import { isPlainObject, withoutEmpty, type Fields, type Operators } from './to-operators';
+
+/** The same object where nothing is empty. As in `save()`, a path that is left without a value is unset. */
+export function minimize(operators: Operators): Operators {
+  const { $set = {}, $unset } = operators;
+  const entries = Object.entries($set).map(
+    ([path, value]) => [path, withoutEmptyIn(value)] as const,
+  );
+  if (entries.every(([path, value]) => value === $set[path])) return operators;
+  const stored = entries.filter(([, value]) => value !== undefined);
+  const empty = entries.filter(([, value]) => value === undefined).map(([path]) => [path, 1]);
+  return withoutEmpty({
+    ...operators,
+    $set: Object.fromEntries(stored),
+    $unset: { ...$unset, ...(Object.fromEntries(empty) as Fields) },
+  });
+}
+
+/** Undefined for an object in which nothing is left; what an array holds stays. */
+function withoutEmptyIn(value: unknown): unknown {
+  if (!isPlainObject(value)) return value;
+  const entries = Object.entries(value).map(([key, one]) => [key, withoutEmptyIn(one)] as const);
+  const left = entries.filter(([, one]) => one !== undefined);
+  if (left.length === 0) return undefined;
+  const isSame = left.length === entries.length && left.every(([key, one]) => one === value[key]);
+  return isSame ? value : Object.fromEntries(left);
+}
