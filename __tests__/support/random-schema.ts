@@ -235,7 +235,8 @@ const isGiven = fc.array(fc.constantFrom('given', 'given', ABSENT), {
 const mutable = (fields: Record<string, Field>): Record<string, Field> =>
   Object.fromEntries(
     Object.entries(fields).map(([name, field]) => {
-      const { immutable: _, ...options } = field.options;
+      const options = { ...field.options };
+      delete options.immutable;
       return [name, { ...field, options }];
     }),
   );

@@ -98,7 +98,8 @@ async function save(model: AnyModel, input: Doc, isFirst: boolean): Promise<void
   document.set(input);
   for (const path of Object.keys(input)) {
     // What cannot be set was not given.
-    if (!model.schema.path(path)?.options['immutable']) document.markModified(path);
+    const type = model.schema.path(path) as { options: Doc } | undefined;
+    if (!type?.options['immutable']) document.markModified(path);
   }
   await document.save();
   await keepTimes(model, before);
