@@ -7,8 +7,8 @@ import type { AnyModel, Doc } from '../support/writes';
 
 const mongoose = useDatabase();
 
-/** Printed with each failure, so that it can be run again. */
-const SEED = Number(process.env['FUZZ_SEED'] ?? Date.now() & 0x7fffffff);
+/** The same schemas each time, unless another seed is given; it is printed with each failure. */
+const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 /** Random schemas; the continuous integration asks for more. */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 25);
 
