@@ -120,7 +120,8 @@ function toPath({ type, options, fields, schema, of }: Field, name: string): unk
 
 /** Mongoose refuses `select` inside of a Map, and so a discriminator key in a schema of discriminators. */
 function asInMap(field: Field): Field {
-  const { select: _, ...options } = field.options;
+  const options = { ...field.options };
+  delete options.select;
   const all = (fields: Record<string, Field>) =>
     Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, asInMap(one)]));
   const ofSchema = (schema: SchemaSpec): SchemaSpec => ({

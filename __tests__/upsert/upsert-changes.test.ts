@@ -144,7 +144,7 @@ describe.each(CALLS)('%s', (name, call) => {
     timed.add({ count: Number });
     let update: object = { $set: { other: 'by query' } };
     timed.pre('findOneAndUpdate', function () {
-      this.setUpdate({ ...this.getUpdate(), ...update });
+      this.setUpdate({ ...(this.getUpdate() as object), ...update });
     });
     const Thing = await compile(timed);
     if (name === 'saveOrUpsertMany') return;
@@ -279,7 +279,7 @@ describe.each(CALLS)('%s', (name, call) => {
       if (name === 'saveOrUpsertMany') return;
       const counting = new Schema({ email, list: [Number], count: Number });
       counting.pre('findOneAndUpdate', function () {
-        this.setUpdate({ ...this.getUpdate(), $inc: { count: 1 } });
+        this.setUpdate({ ...(this.getUpdate() as object), $inc: { count: 1 } });
       });
       const Counter = await compile(counting);
       await Counter.collection.insertOne({ email: 'a', __v: 4 });

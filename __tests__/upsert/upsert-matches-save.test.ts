@@ -7,8 +7,8 @@ import type { AnyModel, Doc } from '../support/writes';
 
 const mongoose = useDatabase();
 
-/** Printed with each failure, so that it can be run again. */
-const SEED = Number(process.env['FUZZ_SEED'] ?? Date.now() & 0x7fffffff);
+/** The same schemas each time, unless another seed is given; it is printed with each failure. */
+const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 /** Random schemas; the continuous integration asks for more. */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 25);
 
@@ -98,7 +98,8 @@ async function save(model: AnyModel, input: Doc, isFirst: boolean): Promise<void
   document.set(input);
   for (const path of Object.keys(input)) {
     // What cannot be set was not given.
-    if (!model.schema.path(path)?.options['immutable']) document.markModified(path);
+    const type = model.schema.path(path) as { options: Doc } | undefined;
+    if (!type?.options['immutable']) document.markModified(path);
   }
   await document.save();
   await keepTimes(model, before);

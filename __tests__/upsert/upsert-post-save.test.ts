@@ -14,8 +14,10 @@ type Call = (model: AnyModel, input: Doc, options?: SaveOrUpsertOptions) => Prom
 type Hooked = Doc & { isNew: boolean; $locals: Doc };
 
 const one: Call = (model, input, options) => model.saveOrUpsert(input, options);
-const many: Call = async (model, input, { lean: _, ...options } = {}) => {
-  const { results } = await model.saveOrUpsertMany([input], options);
+const many: Call = async (model, input, options = {}) => {
+  const { lean, ...others } = options;
+  expect([undefined, true]).toContain(lean);
+  const { results } = await model.saveOrUpsertMany([input], others);
   if (results[0]?.error) throw results[0].error;
 };
 
@@ -174,12 +176,9 @@ it('saveOrUpsertMany runs none for a document that another client deleted at onc
   const ran: unknown[] = [];
   schema.post('save', () => void ran.push('ran'));
   const User = await compile(schema);
-  const { bulkWrite } = User.collection;
-  jest.spyOn(User.collection, 'bulkWrite').mockImplementationOnce((async (...args: unknown[]) => {
-    const result = (await (bulkWrite as (...all: unknown[]) => unknown).apply(
-      User.collection,
-      args,
-    )) as object;
+  const send = User.collection.bulkWrite.bind(User.collection);
+  jest.spyOn(User.collection, 'bulkWrite').mockImplementationOnce((async (operations: never) => {
+    const result = await send(operations);
     await User.collection.deleteMany({});
     return result;
   }) as never);

@@ -37,8 +37,8 @@ export function toSentUpdate(
   }
   const { inserted } = write;
   if (write.kind === 'update') return toUpdate(write, byQuery as Operators, isCompared);
-  const { $set = {}, $setOnInsert: _, ...others } = withoutEmpty(byQuery as Operators);
-  const [operator] = Object.keys(others);
+  const { $set = {}, ...others } = withoutEmpty(byQuery as Operators);
+  const operator = Object.keys(others).find((name) => name !== '$setOnInsert');
   if (operator !== undefined) {
     throw new TypeError(
       `saveOrUpsert: pre('findOneAndUpdate') middleware added ${show(operator)}, which cannot go with ` +
