@@ -467,7 +467,7 @@ describe('a wrong argument', () => {
     [
       {},
       { session: {} },
-      /session is \{\}; it must be what mongoose.startSession\(\) gives, or null/,
+      /session is \{\}; it must be a session from mongoose.startSession\(\), or null/,
     ],
   ])('%j, %j is a TypeError', async (input, options, message) => {
     const error = await rejection(check(input as Doc, options));

@@ -218,7 +218,7 @@ describe('a text index', () => {
     expect(error).toMatchObject({ name: 'MongoServerError' });
     expect(error).toHaveProperty(
       'uniqueGuard.reason',
-      expect.stringContaining('the index search, which the schema'),
+      expect.stringContaining('The server names the index search, which the schema'),
     );
   });
 });

@@ -13,12 +13,16 @@ import type { RefusedKey } from './refused-key';
 
 export function explainDuplicate(model: AnyModel, refused: RefusedKey): string {
   const { indexName, keyPattern, missing, absent } = refused;
-  if (keyPattern === undefined) return explainUnknownIndex(model, indexName);
-  const subject = `${indexName === undefined ? 'A unique index' : `The unique index ${indexName}`} of ${model.modelName}`;
   const declared = findDeclared(model, refused);
+  // The key of a text index is the server's own: it says nothing of the paths.
+  const isText = keyPattern !== undefined && '_fts' in keyPattern;
+  if (keyPattern === undefined || (isText && declared === undefined)) {
+    return explainUnknownIndex(model, indexName);
+  }
+  const subject = `${indexName === undefined ? 'A unique index' : `The unique index ${indexName}`} of ${model.modelName}`;
   if (absent.length > 0) return explainAbsentPaths(model, subject, refused, declared);
   if (missing.length > 0) return explainMissingValue(model, subject, missing, declared);
-  const paths = Object.keys(keyPattern);
+  const paths = Object.keys((isText && declared?.keyPattern) || keyPattern);
   return (
     `${subject} refused a second document with the same ${paths.length > 1 ? 'values' : 'value'} of ` +
     `${quote(paths)}.${adviseSoftDelete(model, declared)}`
