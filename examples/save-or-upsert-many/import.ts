@@ -23,7 +23,7 @@ export async function run(): Promise<void> {
     ],
     { batchSize: 1000 },
   );
-  console.log(JSON.stringify(counts)); // {"created":1,"updated":2,"skipped":0,"failed":2}
+  console.log(JSON.stringify(counts)); // {"created":1,"updated":2,"unchanged":0,"skipped":0,"failed":2}
   for (const { index, error } of results) if (error) console.log(index, error.message);
   // 3 Product validation failed: price: Path `price` (-1) is less than minimum allowed value (0).
   // 4 Product validation failed: barcode: Path `barcode` must be unique.
