@@ -30,12 +30,16 @@ describe('the README', () => {
   });
 });
 
-it('continuous integration runs every test command of package.json', () => {
+it('continuous integration runs every test command of package.json, and CONTRIBUTING names it', () => {
   const ci = read('.ci/run');
   expect(ci).toMatch(/^npm ci$/m);
   const [, suites = ''] = /^for suite in (.*); do$/m.exec(ci) ?? [];
   const tests = Object.keys(scripts).filter((name) => /^test(:|$)/.test(name));
   expect(suites.split(' ').sort()).toEqual(tests.sort());
+  const contributing = read('.github/CONTRIBUTING.md');
+  for (const name of tests) {
+    expect(contributing).toContain(name === 'test' ? '`npm test`' : `\`npm run ${name}\``);
+  }
 });
 
 describe.each(files)('%s', (file) => {
