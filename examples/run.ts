@@ -1,9 +1,9 @@
 /**
- * `npm run example 04` runs a numbered example, `npm run example soft-delete` a recipe, `npm run example
- * nestjs` one with a package.json of its own, on a MongoDB that is started for it.
+ * `npm run example on-conflict` runs a short example, `npm run example nestjs` one with a package.json of
+ * its own, on a MongoDB that is started for it.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import mongoose from 'mongoose';
@@ -11,21 +11,30 @@ import { startEmbeddedMongoDB } from './embedded-mongodb';
 
 /** ts-node compiles what is required, not what is imported. */
 const load = createRequire(__filename);
-const listFiles = (folder: string) =>
-  readdirSync(path.join(__dirname, folder))
-    .filter((name) => name.endsWith('.ts'))
-    .sort()
-    .map((name) => path.join(folder, name));
+
+const folders = readdirSync(__dirname, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
+
+const isProject = (folder: string) => existsSync(path.join(__dirname, folder, 'package.json'));
+export const projects = folders.filter(isProject);
+
+/** The files beside the guides that run on their own, such as `save-or-upsert/on-conflict`. */
+export const examples = folders
+  .filter((folder) => !isProject(folder))
+  .flatMap((folder) => readdirSync(path.join(__dirname, folder)).map((file) => `${folder}/${file}`))
+  .filter((file) => file.endsWith('.ts') && isExample(file))
+  .map((file) => file.replace(/\.ts$/, ''));
+
+function isExample(file: string): boolean {
+  return readFileSync(path.join(__dirname, file), 'utf8').includes('export async function run()');
+}
 
 async function main(given = ''): Promise<void> {
-  const files = ['numbered', 'recipes'].flatMap(listFiles);
-  const file = files.find((name) => {
-    const base = path.basename(name, '.ts');
-    return base === given || (/^\d+$/.test(given) && base.startsWith(`${given}-`));
-  });
-  const projects = readdirSync(__dirname).filter(isProject);
-  if (file === undefined && !projects.includes(given)) {
-    console.error(`Name one: npm run example 01\n\n${[...files, ...projects].join('\n')}`);
+  const example = examples.find((name) => path.basename(name) === given);
+  if (example === undefined && !projects.includes(given)) {
+    const names = [...examples.map((name) => path.basename(name)), ...projects];
+    console.error(`Name one: npm run example on-conflict\n\n${names.join('\n')}`);
     process.exitCode = 2;
     return;
   }
@@ -33,14 +42,14 @@ async function main(given = ''): Promise<void> {
   try {
     const uri = new URL(server.uri);
     uri.pathname = '/example';
-    if (file === undefined) startProject(path.join(__dirname, given), uri.href);
-    else await runFile(path.join(__dirname, file), uri.href);
+    if (example === undefined) startProject(path.join(__dirname, given), uri.href);
+    else await runExample(path.join(__dirname, example), uri.href);
   } finally {
     await server.stop();
   }
 }
 
-async function runFile(file: string, uri: string): Promise<void> {
+async function runExample(file: string, uri: string): Promise<void> {
   try {
     await mongoose.connect(uri);
     const { run } = load(file) as { run: () => Promise<void> };
@@ -49,8 +58,6 @@ async function runFile(file: string, uri: string): Promise<void> {
     await mongoose.disconnect();
   }
 }
-
-const isProject = (name: string) => existsSync(path.join(__dirname, name, 'package.json'));
 
 /** Installs what the project needs, and runs it until Ctrl-C. */
 function startProject(cwd: string, uri: string): void {
@@ -63,7 +70,9 @@ function startProject(cwd: string, uri: string): void {
   }
 }
 
-main(process.argv[2]).catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+if (require.main === module) {
+  main(process.argv[2]).catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
+}

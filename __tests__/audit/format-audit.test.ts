@@ -361,9 +361,9 @@ it.each([undefined, 'text', {}, [null], Promise.resolve({})])(
   },
 );
 
-it('is what the README shows', async () => {
-  const readme = readFileSync(path.resolve(__dirname, '../../README.md'), 'utf8');
-  const [, shown] = /```text\n(Guest [\s\S]*?)\n```/.exec(readme) ?? [];
+it('returns what the guide shows', async () => {
+  const guide = readFileSync(path.resolve(__dirname, '../../examples/audit/README.md'), 'utf8');
+  const [, shown] = /```text\n(Guest [\s\S]*?)\n```/.exec(guide) ?? [];
   const guest = new Schema({ email: { type: String, unique: true } }).plugin(uniqueGuard);
   const Guest = mongoose.model('Guest', guest);
   await Guest.insertMany(

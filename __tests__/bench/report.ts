@@ -1,4 +1,4 @@
-/** The table that `npm run bench` prints and keeps in the README. */
+/** The table that `npm run bench` prints and keeps in a guide. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -13,7 +13,7 @@ export interface Row {
   isMet: boolean;
 }
 
-const README = path.resolve(__dirname, '../../README.md');
+const GUIDE = path.resolve(__dirname, '../../examples/internals/README.md');
 const BETWEEN = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
 
 export function toTable(rows: Row[], mongodb: string): string {
@@ -30,14 +30,14 @@ export function toTable(rows: Row[], mongodb: string): string {
   return `${lines.map((line) => `| ${line.join(' | ')} |`).join('\n')}\n\n${machine}.\n`;
 }
 
-/** Formatted as all the README, whether or not every bar is met. */
-export async function writeToReadme(table: string): Promise<void> {
-  const readme = readFileSync(README, 'utf8');
-  if (!BETWEEN.test(readme)) throw new Error('README.md has no place for the benchmarks');
-  const changed = readme.replace(
+/** Formatted as the whole guide, whether or not every bar is met. */
+export async function writeToGuide(table: string): Promise<void> {
+  const guide = readFileSync(GUIDE, 'utf8');
+  if (!BETWEEN.test(guide)) throw new Error(`${GUIDE} has no place for the benchmarks`);
+  const changed = guide.replace(
     BETWEEN,
     (_, start: string, end: string) => `${start}\n${table}\n${end}`,
   );
-  const config = await prettier.resolveConfig(README);
-  writeFileSync(README, await prettier.format(changed, { ...config, filepath: README }));
+  const config = await prettier.resolveConfig(GUIDE);
+  writeFileSync(GUIDE, await prettier.format(changed, { ...config, filepath: GUIDE }));
 }

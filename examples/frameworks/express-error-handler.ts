@@ -1,19 +1,17 @@
-/** One error handler for a JSON API: 409 for what is taken, 422 for other invalid input. */
+/** One error handler for a JSON API: 409 for duplicates, 422 for other invalid input. */
 import { once } from 'node:events';
 import express, { type ErrorRequestHandler } from 'express';
-import { Error as MongooseErrors, model, Schema } from 'mongoose';
-import { isUniqueValidationError, uniqueGuard } from 'mongoose-unique-guard';
+import { model, Schema } from 'mongoose';
+import { toProblemDetails, uniqueGuard } from 'mongoose-unique-guard';
 
 const accountSchema = new Schema({ email: { type: String, required: true, unique: true } });
 accountSchema.plugin(uniqueGuard);
 const Account = model('Account', accountSchema);
 
 const answerValidationErrors: ErrorRequestHandler = (error, _request, response, next) => {
-  if (!(error instanceof MongooseErrors.ValidationError)) {
-    next(error);
-    return;
-  }
-  response.status(isUniqueValidationError(error) ? 409 : 422).json({ errors: error.errors });
+  const problem = toProblemDetails(error);
+  if (problem) response.status(problem.status).type('application/problem+json').json(problem);
+  else next(error);
 };
 
 const app = express().use(express.json());
@@ -28,11 +26,15 @@ export async function run(): Promise<void> {
   const server = app.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  const url = `http://127.0.0.1:${String(port)}/accounts`;
-  const body = JSON.stringify({ email: 'alice@example.com' });
   const headers = { 'content-type': 'application/json' };
-  const signUp = () => fetch(url, { method: 'POST', headers, body });
-  console.log((await signUp()).status); // 201
-  console.log((await signUp()).status); // 409
+  for (const email of ['alice@example.com', 'alice@example.com', undefined]) {
+    const request = { method: 'POST', headers, body: JSON.stringify({ email }) };
+    const response = await fetch(`http://127.0.0.1:${String(port)}/accounts`, request);
+    const { errors } = (await response.json()) as { errors?: { detail: string }[] };
+    console.log(response.status, errors?.[0]?.detail ?? 'created');
+  }
+  // 201 created
+  // 409 Path `email` must be unique.
+  // 422 Path `email` is required.
   server.close().closeAllConnections();
 }
