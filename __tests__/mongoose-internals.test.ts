@@ -297,6 +297,35 @@ describe('each function without its member', () => {
     ['findDocumentSession', () => internals.findDocumentSession(none), undefined],
     ['findMiddleware', () => internals.findMiddleware(none, 'pre', 'save'), undefined],
     ['isSkippedByMiddleware', () => internals.isSkippedByMiddleware(new Error('other')), false],
+    [
+      'isOfGlobalPlugin without plugins of Mongoose',
+      () => internals.isOfGlobalPlugin({ base: {} } as never, {}),
+      false,
+    ],
+    [
+      'isOfGlobalPlugin with entries of another form',
+      () => internals.isOfGlobalPlugin({ base: { plugins: [{}] } } as never, {}),
+      false,
+    ],
+    ['listCompiledModels without a base', () => internals.listCompiledModels(none).length, 0],
+    [
+      'listCompiledModels without connections',
+      () => internals.listCompiledModels({ base: {} } as never).length,
+      0,
+    ],
+    [
+      'findElementType of a Map without $__schemaType',
+      () => internals.findElementType({ instance: 'Map' }),
+      undefined,
+    ],
+    ['findDiscriminatorSchemas', () => internals.findDiscriminatorSchemas(none).length, 0],
+    ...[undefined, {}, { topology: {} }, { topology: { description: {} } }].map(
+      (client): [string, () => unknown, unknown] => [
+        `findWireVersion of the client ${JSON.stringify(client)}`,
+        () => internals.findWireVersion({ db: { getClient: () => client } } as never),
+        0,
+      ],
+    ),
     ['findParentConnection', () => internals.findParentConnection(none), undefined],
   ])('%s answers what is safe', (_, call, expected) => {
     expect(call()).toBe(expected);

@@ -12,9 +12,10 @@ import {
   type AnyModel,
   type AnySchema,
 } from './mongoose-internals';
+import { isObject } from './options/is-object';
 import { findOptions, type UniqueGuardCallOptions } from './options/plugin-options';
 import { toDocumentWrite } from './write/document-write';
-import type { DocumentWrite, UpdateWrite } from './write/write';
+import type { DocumentWrite, UpdateWrite, Write } from './write/write';
 
 /**
  * Every write that runs middleware. `create` and `insertOne` run `save`'s, `findByIdAndUpdate` runs
@@ -97,14 +98,23 @@ function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, n
   convertOne(error, this.model, write, () => callOf(this), next);
 }
 
-/** `$merge` writes what only the server has seen. */
+/** `$merge` and `$out` write what only the server has seen. */
 function convertAggregateError(
-  this: { model(): AnyModel },
+  this: { model(): AnyModel; pipeline(): object[] },
   error: unknown,
   _result: unknown,
   next: Next,
 ): void {
-  next(convertError(error, this.model(), { kind: 'single', write: () => ({}) }));
+  const model = this.model();
+  const write = (): Write => ({ isOut: isOutOf(model, this.pipeline()) });
+  next(convertError(error, model, { kind: 'single', write }));
+}
+
+/** Does the pipeline replace the model's own collection? `$out` is its last stage. */
+function isOutOf({ collection, db }: AnyModel, pipeline: object[]): boolean {
+  const { $out: target } = pipeline.at(-1) as { $out?: unknown };
+  if (!isObject(target)) return target === collection.name;
+  return target['coll'] === collection.name && target['db'] === db.name;
 }
 
 function toUpdateWrite(query: AnyQuery): UpdateWrite {

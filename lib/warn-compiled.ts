@@ -1,4 +1,4 @@
-/** A plugin that is applied too late does nothing, silently: this warning says so. */
+/** A plugin that is applied too late does nothing: this warning reports it. */
 import { listCompiledModels, type AnySchema } from './mongoose-internals';
 
 const warned = new WeakSet<AnySchema>();

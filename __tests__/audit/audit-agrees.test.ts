@@ -51,7 +51,7 @@ type BlockedCase = [...Case, keys: number, documents: number];
 const values = (...all: unknown[]): Doc[] => all.map((a) => ({ a }));
 
 const BLOCKED: BlockedCase[] = [
-  ['the same text', { a: 1 }, {}, values('x', 'x', 'y'), 1, 2],
+  ['the same string', { a: 1 }, {}, values('x', 'x', 'y'), 1, 2],
   ['three of one, two of another', { a: -1 }, {}, values(1, 2, 1, 2, 1, 3), 2, 5],
   ['null and a missing path', { a: 1 }, {}, [{ a: null }, { b: 1 }], 1, 2],
   ['two empty arrays', { a: 1 }, {}, values([], [], null), 1, 2],
@@ -84,8 +84,8 @@ const BLOCKED: BlockedCase[] = [
   ['the smallest key', { a: 1 }, {}, values(new MinKey(), new MinKey()), 1, 2],
   ['the same object', { a: 1 }, {}, values({ x: 1, y: 2 }, { x: 1, y: 2 }), 1, 2],
   ['objects with equal numbers', { a: 1 }, {}, values({ x: 1 }, { x: new Double(1) }), 1, 2],
-  ['an empty text', { a: 1 }, {}, values('', ''), 1, 2],
-  ['a text that begins with $', { a: 1 }, {}, values('$a', '$a'), 1, 2],
+  ['an empty string', { a: 1 }, {}, values('', ''), 1, 2],
+  ['a string that begins with $', { a: 1 }, {}, values('$a', '$a'), 1, 2],
   ['a shared element', { a: 1 }, {}, values([1, 2], [2, 3]), 1, 2],
   ['an element and a value', { a: 1 }, {}, values([1, 2], 2), 1, 2],
   ['two shared elements, two documents', { a: 1 }, {}, values([1, 2, 1], [2, 1], [5]), 2, 2],
@@ -197,8 +197,8 @@ const BLOCKED: BlockedCase[] = [
 const FREE: Case[] = [
   ['no documents', { a: 1 }, {}, []],
   ['one document without the path', { a: 1 }, {}, [{}]],
-  ['texts that differ in case', { a: 1 }, {}, values('x', 'X', ' x')],
-  ['a number and its text', { a: 1 }, {}, values(1, '1')],
+  ['strings that differ in case', { a: 1 }, {}, values('x', 'X', ' x')],
+  ['a number and its string', { a: 1 }, {}, values(1, '1')],
   ['null and an empty array', { a: 1 }, {}, values(null, [])],
   ['an empty array and one that holds it', { a: 1 }, {}, values([], [[]], [null])],
   [
@@ -208,13 +208,13 @@ const FREE: Case[] = [
     values(0.1, Decimal128.fromString('0.1')),
   ],
   [
-    'integers beyond what a double tells apart',
+    'integers beyond the precision of a double',
     { a: 1 },
     {},
     values(Long.fromString('9007199254740993'), 9007199254740992),
   ],
   ['objects in another order', { a: 1 }, {}, values({ x: 1, y: 2 }, { y: 2, x: 1 })],
-  ['an id and its text', { a: 1 }, {}, values(id, id.toHexString())],
+  ['an id and its string', { a: 1 }, {}, values(id, id.toHexString())],
   ['one element twice in one document', { a: 1 }, {}, values([1, 1, 2], [3, 3])],
   [
     'equal numbers in one document',
@@ -260,7 +260,7 @@ const FREE: Case[] = [
     values(1, 1, null, null, 'x'),
   ],
   [
-    'a collation, and texts that differ',
+    'a collation, and strings that differ',
     { a: 1 },
     { collation: insensitive },
     values('A', 'b', 'Á'),
@@ -327,7 +327,7 @@ it.each<[string, Record<string, 1 | -1>, Doc[]]>([
   ],
   ['inside one array', { 'a.b': 1, 'a.c': 1 }, values([{ b: [1], c: [2] }])],
 ])(
-  'two arrays %s: the server cannot index the document, and the audit says so',
+  'two arrays %s: the server cannot index the document, and the audit reports it',
   async (_, index, documents) => {
     const { blocking, code } = await auditAndBuild(index, {}, documents);
     expect(code).toBe(PARALLEL_ARRAYS);
@@ -385,7 +385,7 @@ it('agrees on documents of any shape', async () => {
           ...(blocking?.keys ? [DUPLICATE_KEY] : []),
           ...(blocking?.unindexable ? [PARALLEL_ARRAYS] : []),
         ];
-        // Where both are in the way, the server tells the one that it meets first.
+        // Where both are in the way, the server reports the one that it meets first.
         expect(found.length === 0 ? [undefined] : found).toContain(code);
         seen.set(code, (seen.get(code) ?? 0) + 1);
       }

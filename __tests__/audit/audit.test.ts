@@ -35,7 +35,7 @@ const only = ({ indexes }: UniqueIndexAudit): AuditedIndex => {
 const build = (model: AnyModel, key: object, options: object = {}) =>
   model.collection.createIndexes([{ key, ...options }] as never);
 
-describe('what is there', () => {
+describe('the indexes that exist', () => {
   it('all is missing, and nothing blocks it, where there is no collection', async () => {
     const model = compile(email());
     expect(await model.auditUniqueIndexes()).toEqual({
@@ -80,7 +80,7 @@ describe('what is there', () => {
     );
   });
 
-  it('what the server cannot make unique, or an aggregation cannot tell, is not examined', async () => {
+  it('what the server cannot make unique, or an aggregation cannot compute, is not examined', async () => {
     const schema = new Schema({}, { strict: false })
       .index({ a: 'hashed' }, { unique: true })
       .index({ '$**': 1 }, { unique: true })
@@ -246,7 +246,7 @@ describe('an index that is not the declared one', () => {
     [[{ a: 1 }, {}], [{ a: 1, b: 1 }, unique], 'missing', []],
     [[{ a: 1 }, {}], [{ b: 1 }, unique], 'missing', []],
   ])(
-    '%j, where %j is there: %s',
+    '%j, where %j exists: %s',
     async ([key, options], [thereKey, thereOptions], status, differences) => {
       const model = compile(on(key, options));
       await build(model, thereKey, thereOptions);
@@ -434,7 +434,7 @@ describe('the default collation of a collection', () => {
     await expect(build(model, { a: 1 }, { unique: true })).rejects.toMatchObject({ code: 11000 });
   });
 
-  it('of a schema is that of its indexes, but for text', async () => {
+  it('of a schema is that of its indexes, except text indexes', async () => {
     const schema = new Schema(
       { a: { type: String, unique: true }, t: String },
       { collation: { locale: 'en', strength: 1 } },
@@ -531,7 +531,7 @@ describe('discriminators', () => {
 });
 
 describe('an index that is being built', () => {
-  it('is told from one that is there, and is ok afterwards', async () => {
+  it('is distinguished from one that exists, and is ok afterwards', async () => {
     const model = compile(email());
     const { db } = mongoose.connection;
     // Enough that a build takes a moment.
@@ -672,7 +672,7 @@ describe('the documents that block an index', () => {
       'before 4.4, which has another name for hello',
       Object.assign(new Error('hello'), { code: 59 }),
     ],
-  ])('are told by a server %s as well, with two ids for each key', async (_, answer) => {
+  ])('are reported by a server %s as well, with two ids for each key', async (_, answer) => {
     const model = await duplicates();
     const shared = compile(on({ a: 1 }));
     const arrays = [[1, 2], [2, 3], [3, 1], [9], [3]].map((a) => ({ a }));
@@ -767,7 +767,7 @@ describe('nothing is changed', () => {
   });
 });
 
-describe('what the caller gives', () => {
+describe('what the caller passes', () => {
   const User = compile(email());
 
   it.each([
@@ -785,7 +785,7 @@ describe('what the caller gives', () => {
     await expect(audit).rejects.toThrow(message);
   });
 
-  it('a model without a connection is an error that says so', async () => {
+  it('a model without a connection is an error that names it', async () => {
     const model = new Mongoose().model('Lonely', email().plugin(uniqueGuard));
     await expect(model.auditUniqueIndexes()).rejects.toThrow(
       'auditUniqueIndexes: Lonely has no connection to a database; await mongoose.connect(uri) first.',
@@ -809,7 +809,7 @@ describe('what the caller gives', () => {
     ).toBe('mine');
   });
 
-  it('onProgress is told of each scan that begins', async () => {
+  it('onProgress is called for each scan that begins', async () => {
     const steps: unknown[] = [];
     await User.auditUniqueIndexes({ onProgress: (step) => steps.push(step) });
     expect(steps).toEqual([

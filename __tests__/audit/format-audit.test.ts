@@ -35,9 +35,9 @@ const audit = (
 const decide =
   '      Next: decide for each key which document keeps it, and merge, change or delete the others.';
 
-describe('the text of a report', () => {
+describe('a formatted report', () => {
   it.each<[string, AuditedIndex, string[]]>([
-    ['one that is there', email, ['  email_1  { email: 1 }  ok']],
+    ['one that exists', email, ['  email_1  { email: 1 }  ok']],
     [
       'one that is missing',
       { ...email, status: 'missing', blocking: { keys: 0, documents: 0, groups: [] } },

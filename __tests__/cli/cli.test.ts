@@ -122,7 +122,7 @@ describe('the models file', () => {
     expect(collections).toEqual([]);
   });
 
-  it('may connect by itself; then it is said that the given string is not used', async () => {
+  it('may connect by itself; a note then reports that the given string is not used', async () => {
     for (const connect of [`mongoose.connect('URI')`, `mongoose.createConnection('URI')`]) {
       const text = `const mongoose = require('mongoose'); const { Schema } = mongoose; const made = ${connect}; const from = made.model ? made : mongoose; from.model('User', ${SCHEMA});`;
       const { code, stdout, stderr, collections } = await audit('own.js', text, [
@@ -357,11 +357,11 @@ describe('explain', () => {
 
   it.each([
     [
-      'no error in the text',
+      'no error in the input',
       ['explain', 'all is well', '--models', 'explain.js'],
-      'the text has no error of a unique index',
+      'the input has no error of a unique index',
     ],
-    ['no input', ['explain', '--models', 'explain.js'], 'the text has no error of a unique index'],
+    ['no input', ['explain', '--models', 'explain.js'], 'the input has no error of a unique index'],
     [
       'another collection',
       [
@@ -375,7 +375,7 @@ describe('explain', () => {
     [
       'no collection',
       ['explain', 'E11000 duplicate key error', '--models', 'explain-two.js'],
-      'the text does not name a collection',
+      'the input does not name a collection',
     ],
     ['a typing error', ['explian', 'sec-ret'], 'unknown command; did you mean explain?'],
   ])('of %s is exit code 2', async (_, args, message) => {
@@ -386,7 +386,7 @@ describe('explain', () => {
   });
 });
 
-it('--help tells the options and the exit codes', async () => {
+it('--help lists the options and the exit codes', async () => {
   for (const args of [['--help'], ['audit', '-h']]) {
     const { code, stdout } = await place.run(args);
     expect(code).toBe(0);
@@ -464,7 +464,7 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
         '--models',
         'bad-user.js',
       ],
-      /the connection string cannot be read|the message is left out/,
+      /the connection string cannot be read|the message is omitted/,
     ],
     [
       'a host that there is not',

@@ -8,6 +8,7 @@ import { parseCommand, type Command } from '../../lib/cli/parse-command';
 import { startProgress, type Terminal } from '../../lib/cli/progress';
 import { redact } from '../../lib/cli/redact';
 import type { runAudit } from '../../lib/cli/run-audit';
+import type { runExplain } from '../../lib/cli/run-explain';
 import type { preventBuilds, requireMongoose } from '../../lib/cli/user-mongoose';
 import { EMAIL_IS_MISSING, makeWorkplace, type Workplace } from '../support/command';
 import { testUri, useDatabase, withMongoose } from '../support/database';
@@ -49,7 +50,7 @@ describe('the command line', () => {
     [
       ['explain', 'E11000', 'duplicate', '--models', 'm.js'],
       {},
-      'explain takes one text: put it in quotes',
+      'explain takes one error message: put it in quotes',
     ],
     [['explain', 'E11000'], {}, '--models is missing'],
     [given, {}, '--uri is missing, and MONGODB_URI is not set in the environment'],
@@ -77,7 +78,7 @@ describe('the command line', () => {
 const E11000 =
   'E11000 duplicate key error collection: db.users index: email_1 dup key: { email: null }';
 
-describe('the error in a text', () => {
+describe('the error in a string', () => {
   const found = { code: 11000, message: E11000 };
   const keys = { keyPattern: { email: 1 }, keyValue: { email: null } };
   it.each<[string, string, object | undefined]>([
@@ -119,7 +120,7 @@ describe('the error in a text', () => {
   });
 });
 
-const LEFT_OUT = 'the message is left out, for it holds a part of the connection string';
+const LEFT_OUT = 'the message is omitted, because it holds a part of the connection string';
 
 it.each<[text: string, uri: string | undefined, printed: string]>([
   ['no secret here', 'mongodb://u:pass@h/d', 'no secret here'],
@@ -196,6 +197,7 @@ interface Parts {
   preventBuilds: typeof preventBuilds;
   requireMongoose: typeof requireMongoose;
   runAudit: typeof runAudit;
+  runExplain: typeof runExplain;
   /** The one that a models file gets, nobody else. */
   mongoose: Mongoose;
 }
@@ -204,7 +206,7 @@ interface Parts {
 async function onOwnMongoose<T>(run: (parts: Parts) => Promise<T>): Promise<T> {
   let result: Promise<T> | undefined;
   await jest.isolateModulesAsync(async () => {
-    const files = ['load-models', 'user-mongoose', 'run-audit'];
+    const files = ['load-models', 'user-mongoose', 'run-audit', 'run-explain'];
     const parts = files.map((file) => jest.requireActual<Partial<Parts>>(`../../lib/cli/${file}`));
     const own = jest.requireActual<Parts['mongoose']>('mongoose');
     result = run(Object.assign({ mongoose: own }, ...parts) as Parts);
@@ -393,7 +395,7 @@ async function audit(
 }
 
 describe('runAudit', () => {
-  it('tells what is missing, and makes nothing', async () => {
+  it('reports what is missing, and creates nothing', async () => {
     expect(await audit(USER)).toEqual({ output: EMAIL_IS_MISSING, exitCode: 1, notes: [] });
   });
 
@@ -425,7 +427,7 @@ describe('runAudit', () => {
     expect(exitCode).toBe(1);
   });
 
-  it('tells an ObjectId from a text in JSON', async () => {
+  it('distinguishes an ObjectId from a string in JSON', async () => {
     const oid = '65a000000000000000000001';
     const fill = [new mongoose.Types.ObjectId(oid), oid].map((_id) => ({ _id, email: 'a' }));
     const { output } = await audit(USER, { fill, json: true });
@@ -441,8 +443,76 @@ describe('runAudit', () => {
   });
 });
 
+describe('runAudit of a leftover index', () => {
+  it.each([
+    [false, 0],
+    [true, 1],
+  ])('with strict: %p is %i', async (strict, exitCode) => {
+    const { output, ...outcome } = await audit(
+      `${HEAD} model('User', new Schema({ name: String }));`,
+      { fill: [{ email: 'a' }], index: { unique: true }, strict },
+    );
+    expect(outcome.exitCode).toBe(exitCode);
+    expect(output).toContain('leftover');
+  });
+});
+
+describe('runExplain', () => {
+  const E11000 = 'E11000 duplicate key error';
+  const ofUsers = `${E11000} collection: db.users index: email_1 dup key: { email: "a" }`;
+  const explain = (
+    message: string | undefined,
+    models = USER,
+    { uri, input = '' }: { uri?: string; input?: string } = {},
+  ) => {
+    const file = place.write(`explain-${String((count += 1))}.js`, models);
+    const command = { kind: 'explain', text: message, models: file, uri } as const;
+    return onOwnMongoose(({ runExplain }) =>
+      runExplain(command, app, () => Promise.resolve(input)),
+    );
+  };
+
+  it('reads the message of the command line, else standard input', async () => {
+    const sentence =
+      'The unique index email_1 of User refused a second document with the same value of `email`.\n';
+    expect(await explain(ofUsers)).toBe(sentence);
+    expect(await explain(undefined, USER, { input: ofUsers })).toBe(sentence);
+  });
+
+  it('explains the failed build of an index that names no collection', async () => {
+    const message = 'Expression not supported in partial index: $not';
+    expect(await explain(message)).toMatch(/^An index cannot be built/);
+    const two = `${USER} model('Other', new Schema({}));`;
+    expect(await explain(message, two)).toMatch(/^An index cannot be built/);
+  });
+
+  it('looks up the paths of the index in the database', async () => {
+    const name = nextDatabase();
+    await databaseOf(name)
+      .collection('users')
+      .createIndexes([{ key: { email: -1 }, name: 'mine', unique: true }]);
+    const of = (index: string) =>
+      `${E11000} collection: ${name}.users index: ${index} dup key: { email: "a" }`;
+    const options = { uri: testUri(name) };
+    expect(await explain(of('mine'), USER, options)).toContain('The unique index mine of User');
+    expect(await explain(of('other'), USER, options)).toContain('names the index other');
+    await expect(explain(ofUsers, USER, options)).rejects.toThrow('names another database');
+  });
+
+  it.each([
+    ['all is well', USER, 'the input has no error of a unique index'],
+    [ofUsers.replace('users', 'logs'), USER, 'has the collection that the input names'],
+    [E11000, `${USER} model('Other', new Schema({}));`, 'the input does not name a collection'],
+  ])('refuses %j', async (message, models, reason) => {
+    await expect(explain(message, models)).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringContaining(reason) as string,
+    });
+  });
+});
+
 describe('a connection', () => {
-  it('that the models file opens is used as it is, which a note tells', async () => {
+  it('that the models file opens is used as it is, which a note reports', async () => {
     const own = `${HEAD} mongoose.createConnection('URI').model('User', ${SCHEMA});`;
     expect(await audit(own, { uri: testUri('elsewhere') })).toEqual({
       output: EMAIL_IS_MISSING,
@@ -520,7 +590,7 @@ describe('a connection', () => {
 });
 
 describe('preventBuilds', () => {
-  it('lets no model make a collection or an index, and tells that it is ready', () =>
+  it('lets no model create a collection or an index, and reports that it is ready', () =>
     onOwnMongoose(async ({ preventBuilds, mongoose: own }) => {
       preventBuilds(own);
       const schema = new own.Schema(

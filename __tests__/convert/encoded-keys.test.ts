@@ -1,7 +1,7 @@
 /** What the server reports of a key is not always what was written: sort keys, stems, cells and hashes. */
 import { Schema } from 'mongoose';
 import type { UniqueValidationError } from 'mongoose-unique-guard';
-import { toValidationError } from 'mongoose-unique-guard';
+import { explainUniqueIndexError, toValidationError } from 'mongoose-unique-guard';
 import { modelFactory } from '../support/compile';
 import { useDatabase } from '../support/database';
 import { rejection, type AnyModel, type Doc } from '../support/writes';
@@ -206,6 +206,19 @@ describe('a text index', () => {
       keyPattern: { title: 'text', tags: 'text', body: 'text' },
       keyValue: { title: 'Running' },
     });
+  });
+
+  it('is explained by the paths that the schema declares', async () => {
+    const model = await compile(schema());
+    await model.create({ title: 'Running' });
+    const sentence =
+      `The unique index search of ${model.modelName} refused a second document with the same values of ` +
+      '`title`, `tags`, `body`.';
+    expect(explainUniqueIndexError(await rejection(model.create({ title: 'Runs' })))).toBe(
+      sentence,
+    );
+    const raw = await rejection(model.collection.insertOne({ title: 'Runs' }));
+    expect(explainUniqueIndexError(raw, model)).toBe(sentence);
   });
 
   it('that no schema declares leaves the error as it is: nobody knows its paths', async () => {

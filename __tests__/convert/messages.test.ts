@@ -79,7 +79,7 @@ describe('the message', () => {
     }
   });
 
-  it('has nothing for {INDEX} where neither the server nor the schema tells the name', async () => {
+  it('has nothing for {INDEX} where neither the server nor the schema has the name', async () => {
     const model = await compile(email(), { message: '{PATH}|{INDEX}' });
     const raw = { code: 11000, message: 'E11000 duplicate key error', keyPattern: { code: 1 } };
     expect(toValidationError(raw, model)).toHaveProperty('errors.code.message', 'code|');
@@ -189,6 +189,63 @@ describe("Mongoose's own unique: [true, message]", () => {
   ])('holds in %s', async (_, schema, document, path) => {
     const model = await compile(schema() as Schema);
     expect(await shown(model, document as Doc)).toEqual({ [path]: ['taken', 'unique'] });
+  });
+
+  const withKinds = (definition: object) => {
+    const kind = new Schema({ kind: String }, { discriminatorKey: 'kind', _id: false });
+    const all = new Schema({ one: kind, list: [kind] } as never);
+    for (const path of ['one', 'list']) {
+      (
+        all.path(path) as unknown as { discriminator(name: string, of: Schema): void }
+      ).discriminator('A', new Schema({ x: definition } as never, { _id: false }) as never);
+    }
+    return all;
+  };
+  const inner = (definition: object) => new Schema({ x: definition } as never, { _id: false });
+
+  it.each<[string, (definition: object) => unknown, Doc, Doc]>([
+    ['an embedded discriminator', withKinds, { 'one.x': 1 }, { one: { kind: 'A', x: 'a' } }],
+    [
+      'an embedded discriminator in an array',
+      withKinds,
+      { 'list.x': 1 },
+      { list: [{ kind: 'A', x: 'a' }] },
+    ],
+    [
+      'a Map',
+      // Mongoose refuses select inside a Map.
+      () =>
+        new Schema({
+          m: { type: Map, select: false, of: inner({ type: String, unique }) },
+        } as never),
+      { 'm.k.x': 1 },
+      { m: { k: { x: 'a' } } },
+    ],
+    [
+      'an array of arrays',
+      (of) => new Schema({ a: [[of]] } as never),
+      { 'a.0': 1 },
+      { a: [['a']] },
+    ],
+    [
+      'an array of arrays of subdocuments',
+      (of) => new Schema({ a: [[inner(of)]] } as never),
+      { 'a.0.x': 1 },
+      { a: [[{ x: 'a' }]] },
+    ],
+  ])('holds in %s, and select: false hides the value', async (_, make, index, document) => {
+    // The index that Mongoose would not build of itself.
+    const schema = make({ type: String, unique, select: false }) as Schema;
+    const model = await compile(schema.index(index as never, { unique: true }));
+    await model.create(document);
+    for (const write of [
+      () => model.create(document),
+      () => model.insertMany([document]),
+      () => model.bulkWrite([{ insertOne: { document } }]),
+    ]) {
+      const { errors } = (await rejection(write())) as { errors: Record<string, Doc> };
+      expect(Object.values(errors)).toMatchObject([{ message: 'taken', value: undefined }]);
+    }
   });
 
   it('holds where nothing ever read the indexes of the schema (autoIndex off)', async () => {

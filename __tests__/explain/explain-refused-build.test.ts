@@ -115,6 +115,24 @@ describe('a partialFilterExpression that partial indexes do not support', () => 
     );
   });
 
+  it('is not found in a filter whose $and is no array', () => {
+    const message = 'unsupported expression in partial index: $not';
+    const model = compile(withFilter({ $and: 5 } as never));
+    expect(explainUniqueIndexError({ code: 67, message }, model)).toMatch(
+      /^An index cannot be built: its partial/,
+    );
+  });
+
+  it('in an index that no schema declares, by the name that the server reports', () => {
+    const message =
+      'Error in specification { name: "old" } :: caused by :: Expression not supported in partial index: $not';
+    for (const model of [undefined, compile(withFilter({ n: 1 }))]) {
+      expect(explainUniqueIndexError({ code: 67, message }, model)).toMatch(
+        /^The index old cannot be built: its partial/,
+      );
+    }
+  });
+
   it('in the index that the server names, of several', () => {
     const schema = withFilter({ n: { $ne: 1 } }).index(
       { name: 1 },

@@ -108,7 +108,7 @@ describe('an index that could not be built is explained', () => {
       'email_1',
     ],
     [
-      'a value that looks like the text',
+      'a value that looks like the message',
       schema(),
       { email: 'Index build failed: E11000' },
       {},
@@ -463,6 +463,10 @@ describe('undefined', () => {
   it('for an index of another collection', async () => {
     const [one, other] = [await compile(schema(), twice), await compile(schema(), twice)];
     expect(explainUniqueIndexError(await rejection(one.createIndexes()), other)).toBeUndefined();
+    const { _id } = (await one.collection.findOne({})) as Doc;
+    const rows = await rejection(one.collection.insertMany([{ _id } as never]));
+    expect(explainUniqueIndexError(rows, one)).toContain('`_id`');
+    expect(explainUniqueIndexError(rows, other)).toBeUndefined();
   });
 
   it.each([
@@ -492,6 +496,8 @@ describe('undefined', () => {
     };
     expect(explainUniqueIndexError(hostile, mongoose.models['Built1'] as never)).toBeUndefined();
     expect(explainUniqueIndexError({ code: 11000 })).toBeUndefined();
+    const empty = { name: 'ValidationError', code: 11000, errors: {} };
+    expect(explainUniqueIndexError(empty)).toBeUndefined();
   });
 });
 

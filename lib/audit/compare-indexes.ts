@@ -46,7 +46,7 @@ export function compareIndex(
       actual,
       differences: findDifferences(declared, actual.spec, existing.defaultCollation, toPlain),
     }))
-    .filter(({ actual }) => isRelated(declared, actual))
+    .filter(({ actual }) => isCandidate(declared, actual))
     .sort((a, b) => distance(a) - distance(b));
   if (nearest === undefined) return { status: 'missing', differences: [] };
   return { ...nearest, status: toStatus(nearest) };
@@ -55,7 +55,7 @@ export function compareIndex(
 type Compared = Required<Omit<IndexComparison, 'status'>>;
 
 /** It has the name, or the keys, or is unique on the same paths in another order. */
-function isRelated(declared: IndexSpec, { spec, isUnique }: DatabaseIndex): boolean {
+function isCandidate(declared: IndexSpec, { spec, isUnique }: DatabaseIndex): boolean {
   return (
     spec.name === declared.name ||
     isSamePattern(declared.keyPattern, spec.keyPattern) ||

@@ -5,7 +5,7 @@ import type { IndexSpec } from './declared-index';
 export interface DatabaseIndex {
   spec: IndexSpec;
   isUnique: boolean;
-  /** Listed, but not yet there: until the build is done it keeps nothing out. */
+  /** Listed, but not yet built: until then it prevents no duplicates. */
   isBuilding: boolean;
 }
 

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import { baseOf, readUniqueIndex, schemasOf, type UniqueIndex } from '../schema/unique-index';
 
-/** What tells one index from another on the server. */
+/** What distinguishes one index from another on the server. */
 export interface IndexSpec {
   /** As the schema gives it, else as the driver makes it of the key pattern: `email_1`. */
   name: string;
@@ -11,9 +11,9 @@ export interface IndexSpec {
   keyPattern: Record<string, unknown>;
   /** Left out where it is not sparse. */
   sparse?: true;
-  /** Which documents it holds; left out where it holds all. */
+  /** Which documents it holds; unset where it holds all. */
   partialFilterExpression?: Record<string, unknown>;
-  /** What texts it takes for one; left out where it compares them by bytes. */
+  /** Which strings it treats as equal; unset where it compares them by bytes. */
   collation?: Record<string, unknown>;
 }
 

@@ -1,4 +1,4 @@
-/** An audit's report as text for a terminal. Pure. */
+/** An audit's report for a terminal. Pure. */
 import { isObjectId } from '../bson/same-value';
 import { isObject } from '../options/is-object';
 import type { AuditedIndex, UniqueIndexAudit } from './audit-model';
@@ -9,7 +9,7 @@ import type { LeftoverIndex } from './find-undeclared';
 import { isOfMissingValues } from './advise-optional';
 
 /**
- * The report of `Model.auditUniqueIndexes()`, or several, as text for a terminal or a log: a line for
+ * The report of `Model.auditUniqueIndexes()`, or several, as a string for a terminal or a log: a line for
  * each index and, for each problem, what to do next. No colours; stored values are escaped, so
  * that they cannot control the terminal. Values that are hidden in errors are not in the report, nor here.
  *

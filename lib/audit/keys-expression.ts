@@ -29,7 +29,7 @@ export function toKeysExpression(paths: readonly string[], isSparse: boolean): E
   const nulls = Object.fromEntries(paths.map((_, place) => [fieldAt(place), [null]]));
   const make = startExpressions();
   return make.bind(keysOfObject(make, root), (all) => {
-    // A path that is missing is null, unless the index is sparse and none of them is there.
+    // A path that is missing is null, unless the index is sparse and all of them are missing.
     const indexed = isSparse ? make.filter(all, (key) => ({ $ne: [key, {}] })) : all;
     const complete = make.map(indexed, (key) => ({ $mergeObjects: [nulls, key] }));
     const isParallel = { $in: [true, `${all}.parallel`] };

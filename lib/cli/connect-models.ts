@@ -8,7 +8,7 @@ const DISCONNECTED = [0, 99];
 /**
  * Opens every connection that the models are on. One that the models file opens itself stays as it is.
  *
- * @returns the connections, to be closed, and what has to be said of them
+ * @returns the connections, to be closed, and notes on them for the user
  * @throws UsageError that says why a connection could not be opened
  */
 export async function connectModels(
@@ -37,7 +37,7 @@ export async function connectModels(
   return { connections, notes };
 }
 
-/** What `useDb()` gives is opened by the connection that it was made from, the first of its others. */
+/** What `useDb()` returns is opened by the connection that it was made from, the first of its others. */
 function toRoot(connection: Connection, from?: Connection): Connection {
   const { base } = connection as unknown as { base: { connections: unknown[] } };
   const parent = findParentConnection(connection);
@@ -47,12 +47,12 @@ function toRoot(connection: Connection, from?: Connection): Connection {
     : toRoot(parent, connection);
 }
 
-/** Errors of the network, the server and Mongoose tell what happened there; others quote what was typed. */
-const TELLING = /^(Mongo(ose)?(Server|Network).*|(Mongoose)?Error)$/;
+/** Errors of the network, the server and Mongoose report what happened; others quote what was typed. */
+const REPORTING = /^(Mongo(ose)?(Server|Network).*|(Mongoose)?Error)$/;
 
 function describeFailure(error: unknown): string {
   const { name, message } = error as Error;
-  return TELLING.test(name)
+  return REPORTING.test(name)
     ? `cannot connect: ${message}`
     : 'the connection string cannot be read; it must look like ' +
         'mongodb://user:password@host:27017/database, with special characters percent-encoded';

@@ -1,7 +1,7 @@
-/** Finds the error of a unique index in a text: a log line, a JSON log entry or a stack trace. Pure. */
+/** Finds the error of a unique index in a string: a log line, a JSON log entry or a stack trace. Pure. */
 import { isObject } from '../options/is-object';
 
-/** An error as the driver would have it, as far as the text says. */
+/** An error as the driver would have it, as far as the string shows. */
 export type FoundError = Record<string, unknown> & { code: number; message: string };
 
 /** What the server says, and the code that goes with it. */
@@ -55,6 +55,6 @@ function toErrorWithFields(value: Record<string, unknown>): FoundError | undefin
 /** The message without the frames of a stack. */
 function toError(text: string): FoundError | undefined {
   const sign = SIGNS.find(([words]) => text.includes(words));
-  const [message = ''] = text.split(/\n {4}at /);
-  return sign && { code: sign[1], message: message.trimEnd() };
+  const message = text.replace(/\n {4}at [^]*/, '').trimEnd();
+  return sign && { code: sign[1], message };
 }

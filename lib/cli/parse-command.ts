@@ -22,11 +22,11 @@ export class UsageError extends Error {
 }
 
 export const HELP = `Usage: mongoose-unique-guard audit --models <file> [--uri <uri>] [--json] [--sample <n>] [--strict]
-       mongoose-unique-guard explain [<text>] --models <file> [--uri <uri>]
+       mongoose-unique-guard explain [<message>] --models <file> [--uri <uri>]
 
 audit compares the unique indexes that Mongoose models declare with those that the database has, and
-finds the documents that block the missing ones. explain reads the text of an error (E11000 or the
-failed build of an index) from <text> or standard input, such as a log line, and prints why it
+finds the documents that block the missing ones. explain reads an error message (E11000 or the
+failed build of an index) from <message> or standard input, such as a log line, and prints why it
 happened and what fixes it. Neither changes anything.
 
   --models <file>  CommonJS or ES module that exports the models, or registers them on mongoose; for
@@ -40,7 +40,7 @@ happened and what fixes it. Neither changes anything.
   --version        the version of mongoose-unique-guard
 
 Exit code of audit: 0 all is as declared, 1 something is not, 2 the audit failed. Of explain: 0, or 2
-if the text has no such error.
+if the input has no such error.
 `;
 
 const COMMANDS = ['audit', 'explain'];
@@ -65,7 +65,8 @@ export function parseCommand(args: string[], env: Record<string, string | undefi
   if (!COMMANDS.includes(command)) throw new UsageError(describeUnknown(command));
   const { models, json = false, strict = false } = values;
   if (command === 'explain') {
-    if (others.length > 1) throw new UsageError('explain takes one text: put it in quotes');
+    if (others.length > 1)
+      throw new UsageError('explain takes one error message: put it in quotes');
     if (models === undefined) throw new UsageError('--models is missing');
     return { kind: 'explain', text: others[0], models, uri: values.uri };
   }
@@ -95,7 +96,7 @@ function parse(args: string[]) {
     return parseArgs({ args, allowPositionals: true, options: OPTIONS });
   } catch (error) {
     // The first sentence says what is wrong; the others are about a dash at the start.
-    const [message = ''] = (error as Error).message.split(/\. |\.?\n/);
+    const message = (error as Error).message.replace(/(\. |\.?\n)[^]*/, '');
     const [, unknown = ''] = /^Unknown option '--?(.+)'/.exec(message) ?? [];
     const nearest = findNearest(unknown, Object.keys(OPTIONS));
     throw new UsageError(

@@ -12,7 +12,7 @@ export function redact(text: string, uri = ''): string {
     'mongodb://…',
   );
   return findSecrets(uri).some((secret) => withoutUri.includes(secret))
-    ? 'the message is left out, for it holds a part of the connection string'
+    ? 'the message is omitted, because it holds a part of the connection string'
     : withoutUri;
 }
 
@@ -30,7 +30,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Not encoded as it should be: there is only the text itself to look for.
+    // Not encoded as it should be: there is only the string itself to look for.
     return text;
   }
 }

@@ -1,4 +1,4 @@
-/** The command `explain`: from the text of an error to what the plugin says of it. */
+/** The command `explain`: from an error message to its explanation. */
 import { escapeControls } from '../audit/format-audit';
 import { readIndexes } from '../audit/database-index';
 import { parseDuplicateKey } from '../convert/parse-duplicate-key';
@@ -13,7 +13,7 @@ import { preventBuilds, requireMongoose } from './user-mongoose';
 
 type ExplainCommand = Extract<Command, { kind: 'explain' }>;
 
-/** @throws UsageError where the text has no such error, or no model of the file has its collection */
+/** @throws UsageError where the input has no such error, or no model of the file has its collection */
 export async function runExplain(
   command: ExplainCommand,
   directory: string,
@@ -22,7 +22,7 @@ export async function runExplain(
   const error = findError(command.text ?? (await readInput()));
   if (error === undefined) {
     throw new UsageError(
-      'the text has no error of a unique index, such as E11000 duplicate key error',
+      'the input has no error of a unique index, such as E11000 duplicate key error',
     );
   }
   const file = findFile(command.models, directory);
@@ -36,7 +36,7 @@ export async function runExplain(
       : await lookUp(model, indexName, command.uri);
   const sentence = explainUniqueIndexError({ ...found, ...error }, model);
   if (sentence === undefined) {
-    throw new UsageError('the text names another database than the connection string');
+    throw new UsageError('the input names another database than the connection string');
   }
   return `${escapeControls(sentence)}\n`;
 }
@@ -51,8 +51,8 @@ function findModel(error: FoundError, models: AnyModel[], file: string) {
   if (model === undefined && error.code === 11000) {
     throw new UsageError(
       collection === undefined
-        ? 'the text does not name a collection, and --models has several models'
-        : `no model of ${file} has the collection that the text names`,
+        ? 'the input does not name a collection, and --models has several models'
+        : `no model of ${file} has the collection that the input names`,
     );
   }
   return { model, indexName };

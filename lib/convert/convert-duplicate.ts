@@ -43,7 +43,7 @@ export function convertDuplicate(
 ): UniqueValidationError | string {
   const { model, options, indexes, indexNames } = conversion;
   const key = parseDuplicateKey(duplicate, indexNames);
-  if (isOfAnotherCollection(key, model)) {
+  if (isOfAnotherCollection(key, model, write.isOut)) {
     const { db, collection } = model;
     const named = `${String(key.db)}.${String(key.collection)}`;
     return `The error is about the collection ${named}, not ${db.name}.${collection.name}.`;
@@ -77,12 +77,18 @@ function hasFoundValue({ text }: ServerDuplicate, cause: object): boolean {
 }
 
 /** A pre('save') middleware that writes elsewhere may hand us the other collection's error. */
-export function isOfAnotherCollection({ db, collection }: DuplicateKey, model: AnyModel): boolean {
+export function isOfAnotherCollection(
+  { db, collection }: DuplicateKey,
+  model: AnyModel,
+  isOut = false,
+): boolean {
   if (db === undefined || collection === undefined) return false;
   // A connection that was never opened has no name yet.
   const { name = '' } = model.db as { name?: string };
   // Atlas shared tiers print the name of the database with a prefix.
-  return collection !== model.collection.name || !db.endsWith(name);
+  if (!db.endsWith(name)) return true;
+  // $out fills a temporary collection with the indexes of the one that it then replaces.
+  return collection !== model.collection.name && !(isOut && collection.startsWith('tmp.agg_out.'));
 }
 
 /** Some servers name no index: then the only one that this write could violate is the one. */

@@ -30,8 +30,9 @@ export type ErrorShape =
  * index, by a `keyPattern` or in its text; a hook takes errors of the driver and the server alone.
  *
  * Anything else is returned as the same object: other errors, a duplicate that no unique index of the
- * model explains, one of another collection or database, and an index that could not be built. No round
- * trip, never throws.
+ * model explains, one of another collection or database, and an index that could not be built. `$out`
+ * reports a temporary collection, so its duplicates convert in `aggregate` middleware alone, which knows
+ * the pipeline. No round trip, never throws.
  *
  * @example
  * await User.collection.insertOne({ email }).catch((error) => {

@@ -5,6 +5,7 @@ import { isPlainPath } from '../schema/plain-path';
 import { findUniqueIndexes, isSamePattern } from '../schema/unique-index';
 import { isPathUpdated, type Write } from '../write/write';
 import { findWrittenKeys } from '../write/written-keys';
+import { findViolatedIndex } from './match-index';
 import type { DuplicateKey } from './parse-duplicate-key';
 
 export interface RefusedKey {
@@ -21,16 +22,20 @@ export function toRefusedKey(model: AnyModel, key: DuplicateKey, write: Write): 
   const { indexName } = key;
   const nulls = findNullPaths(key.keyText);
   const keyPattern =
-    key.keyPattern ??
-    findUniqueIndexes(model).find(({ name }) => name === indexName)?.keyPattern ??
+    findViolatedIndex(key, findUniqueIndexes(model))?.keyPattern ??
     (nulls && Object.fromEntries(nulls.map((path) => [path, 1])));
-  const missing = Object.keys(keyPattern ?? {}).filter((path) => {
+  const missing = Object.entries(keyPattern ?? {}).flatMap(([path, direction]) =>
+    // A text index has a key for each word, and none for a missing value.
+    direction !== 'text' && isMissing(path) ? [path] : [],
+  );
+  return { indexName, keyPattern, missing, absent: findAbsent(model, key, missing, write) };
+
+  function isMissing(path: string): boolean {
     if (key.keyValue.has(path)) return key.keyValue.get(path) === null;
     if (nulls !== undefined) return nulls.includes(path);
     const written = findWrittenKeys(write, { [path]: 1 }, (one) => isPlainPath(model, one));
     return written.length > 0 && written.every(([part]) => part?.value === null);
-  });
-  return { indexName, keyPattern, missing, absent: findAbsent(model, key, missing, write) };
+  }
 }
 
 /** `{ a: null, b: null }`: a string that somebody stored would stand in quotes. */

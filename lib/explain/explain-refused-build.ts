@@ -137,6 +137,6 @@ function parseSpec(text: string): Spec {
 }
 
 function addEntry(spec: Spec, entry: string): void {
-  const [name = '', ...value] = entry.split(': ');
-  if (value.length > 0) spec.set(name.trim(), value.join(': ').trim());
+  const end = entry.indexOf(': ');
+  if (end > 0) spec.set(entry.slice(0, end).trim(), entry.slice(end + ': '.length).trim());
 }

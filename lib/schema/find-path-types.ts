@@ -1,4 +1,4 @@
-/** Every type that a schema gives to a dotted path. Pure. */
+/** Every type that a schema declares for a dotted path. Pure. */
 import {
   findDiscriminatorSchemas,
   findElementType,
@@ -20,7 +20,7 @@ export interface PathTypes {
 
 /**
  * Follows the path through subdocuments, arrays (of arrays), Maps and embedded discriminators. A place
- * in an array may be given or left out; `$*` stands for any key of a Map. Several types are possible:
+ * in an array is optional; `$*` stands for any key of a Map. Several types are possible:
  * embedded discriminators may declare one path each in its own way.
  */
 export function findPathTypes(schema: AnySchema, path: string): PathTypes {
@@ -48,7 +48,7 @@ function walkSchema(schema: AnySchema, segments: string[], found: PathTypes): vo
   for (const one of [schema, ...findDiscriminatorSchemas(schema)]) walkPaths(one, segments, found);
 }
 
-const isPlace = (segment: string | undefined): boolean => /^\d+$/.test(segment ?? '');
+const isPlace = (segment: string | undefined): boolean => /^\d+$/.test(String(segment));
 
 /** These hold no object, so no path leads into them. */
 const SCALARS = new Set(

@@ -23,6 +23,8 @@ export interface Write {
   };
   /** The collation of the query, under which its filter holds. */
   collation?: object;
+  /** Does it replace the model's whole collection, by `$out`? */
+  isOut?: boolean;
 }
 
 /** A save or a replacement. */
