@@ -212,16 +212,6 @@ describe("Mongoose's own unique: [true, message]", () => {
       { list: [{ kind: 'A', x: 'a' }] },
     ],
     [
-      'a Map',
-      // Mongoose refuses select inside a Map.
-      () =>
-        new Schema({
-          m: { type: Map, select: false, of: inner({ type: String, unique }) },
-        } as never),
-      { 'm.k.x': 1 },
-      { m: { k: { x: 'a' } } },
-    ],
-    [
       'an array of arrays',
       (of) => new Schema({ a: [[of]] } as never),
       { 'a.0': 1 },
