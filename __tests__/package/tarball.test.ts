@@ -54,7 +54,7 @@ it('holds every file that its package.json points to', () => {
 });
 
 it('keeps the comments of the declarations for the editor', () => {
-  expect(read('dist/index.d.ts')).toContain('@throws TypeError');
+  expect(read('dist/augment.d.ts')).toContain('@throws TypeError');
 });
 
 it('has nothing that publint would say', async () => {
