@@ -152,7 +152,7 @@ async function run(): Promise<unknown[]> {
   const ofAnswer: ProblemDetailsOptions = { instance: '/users' };
   const problem: ProblemDetails | undefined = toProblemDetails(all, ofAnswer);
   const invalid: ProblemDetailsEntry | undefined = problem?.errors[0];
-  const auditOptions: AuditOptions = { sample: 2, onProgress: ({ index }) => void index };
+  const auditOptions: AuditOptions = { sample: 2, onProgress: () => undefined };
   const audit: UniqueIndexAudit = await User.auditUniqueIndexes(auditOptions);
   const audited: AuditedIndex | undefined = audit.indexes[0];
   const status: IndexStatus | undefined = audited?.status;
