@@ -24,6 +24,7 @@ export interface AnyDocument {
   $locals: Record<string, unknown>;
   /** The document as it is sent to the server: without getters, references instead of documents. */
   toBSON(): Record<string, unknown>;
+  toObject(options: object): Record<string, unknown>;
   isModified(path: string): boolean;
   isSelected(path: string): boolean;
   markModified(path: string): void;

@@ -9,14 +9,14 @@ const compile = modelFactory(mongoose);
 const email = { type: String, unique: true };
 
 type Hooked = Doc & { isModified(path: string): boolean; isNew: boolean };
-type Upsert = (model: AnyModel, input: Doc) => Promise<unknown>;
+type Upsert = (model: AnyModel, input: Doc, options?: object) => Promise<unknown>;
 
 const UPSERTS: [string, Upsert][] = [
-  ['saveOrUpsert', (model, input) => model.saveOrUpsert(input)],
+  ['saveOrUpsert', (model, input, options) => model.saveOrUpsert(input, options)],
   [
     'saveOrUpsertMany',
-    async (model, input) => {
-      const { results } = await model.saveOrUpsertMany([input]);
+    async (model, input, options) => {
+      const { results } = await model.saveOrUpsertMany([input], options);
       if (results[0]?.error) throw results[0].error;
     },
   ],
@@ -283,4 +283,77 @@ describe.each(UPSERTS)('%s', (_, upsert) => {
       expect(await Base.collection.findOne()).toMatchObject({ createdAt: time, updatedAt: time });
     },
   );
+
+  /** A subdocument whose own middleware sets a path. */
+  const stamped = (operation: 'save' | 'validate') => {
+    const schema = new Schema({ stamp: String, a: String }, { _id: false }) as Schema;
+    schema.pre(operation, function (this: Hooked) {
+      this['stamp'] = 'set';
+    } as never);
+    return { type: schema, default: () => ({}) };
+  };
+  const withHook = (schema: Schema, path: string) => {
+    schema.pre('save', function (this: Hooked & { set(path: string, value: unknown): void }) {
+      this.set(path, 'set');
+    } as never);
+    return schema;
+  };
+
+  describe.each<[string, (paths: string[]) => object]>([
+    ["'update'", () => ({})],
+    ['{ only }', (paths) => ({ onConflict: { only: ['n', ...paths] } })],
+  ])('with onConflict %s', (__, optionsFor) => {
+    it.each<[string, () => Schema, Doc]>([
+      ['a subdocument', () => new Schema({ email, n: Number, at: stamped('save') }), { at: {} }],
+      [
+        "a subdocument with pre('validate')",
+        () => new Schema({ email, n: Number, at: stamped('validate') }),
+        { at: {} },
+      ],
+      [
+        'a subdocument of a nested object',
+        () => new Schema({ email, n: Number, nested: { b: String, at: stamped('save') } }),
+        { nested: { b: 'kept', at: {} } },
+      ],
+      [
+        'a subdocument of a subdocument',
+        () =>
+          new Schema({
+            email,
+            n: Number,
+            at: { type: new Schema({ at: stamped('save') }, { _id: false }), default: () => ({}) },
+          }),
+        { at: { at: {} } },
+      ],
+      [
+        'a nested object',
+        () =>
+          withHook(
+            new Schema({ email, n: Number, nested: { stamp: String, a: String } }) as Schema,
+            'nested.stamp',
+          ),
+        { nested: {} },
+      ],
+    ])('keeps the stored values of %s in which middleware sets a path', async (___, schema, at) => {
+      const Person = await compile(schema() as Schema);
+      const withValue = (value: Doc): Doc =>
+        Object.keys(value).length === 0
+          ? { a: 'stored' }
+          : Object.fromEntries(
+              Object.entries(value).map(([name, one]) => [
+                name,
+                typeof one === 'object' ? withValue(one as Doc) : one,
+              ]),
+            );
+      for (const name of ['saved', 'upserted']) {
+        await Person.collection.insertOne({ email: name, ...withValue(at) });
+      }
+      const document = await Person.findOne({ email: 'saved' });
+      await document?.set({ n: 2 }).save();
+      await upsert(Person, { email: 'upserted', n: 2 }, optionsFor(Object.keys(at)));
+      const [saved, upserted] = (await Person.collection.find().toArray()).map(withoutIds);
+      expect(upserted).toEqual(saved);
+      expect(JSON.stringify(upserted)).toMatch(/stored.*set/);
+    });
+  });
 });

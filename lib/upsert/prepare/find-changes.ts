@@ -20,17 +20,33 @@ import {
 /** The document after it, as it is sent to the server, and where it changed. */
 export type Changes = Pick<UpsertSource, 'document' | 'paths' | 'additions'>;
 
-/** The document as the server would give it back: a deep copy, a Map as the object it is there. */
+/**
+ * The document as the server would return it: a deep copy, a Map as the object it is there. Empty objects
+ * are kept: without them, what is set inside of one would look like a new object, and the whole of it
+ * would replace the stored one.
+ */
 export type Snapshot = Record<string, unknown>;
 
-export function takeSnapshot(model: AnyModel, document: AnyDocument): Snapshot {
-  return toSnapshot(model, toSent(document));
+export function takeSnapshot({ base }: AnyModel, document: AnyDocument): Snapshot {
+  const { BSON } = base.mongo;
+  const values = findFlatValues(document) ?? document.toObject(WITH_EMPTY_OBJECTS);
+  return BSON.deserialize(BSON.serialize(values, { ignoreUndefined: true }));
 }
 
-function toSnapshot({ base }: AnyModel, sent: Fields): Snapshot {
-  const { BSON } = base.mongo;
-  return BSON.deserialize(BSON.serialize(sent, { ignoreUndefined: true }));
-}
+/** As `toBSON()`, whatever the schema's own options for `toObject()` are, but for `minimize`. */
+const WITH_EMPTY_OBJECTS = {
+  transform: false,
+  virtuals: false,
+  getters: false,
+  depopulate: true,
+  flattenDecimals: false,
+  flattenMaps: false,
+  flattenObjectIds: false,
+  flattenUUIDs: false,
+  useProjection: false,
+  versionKey: true,
+  minimize: false,
+};
 
 /** The given paths alone: of a document that nothing changed. */
 export function toChanges(document: AnyDocument, given: string[]): Changes {
@@ -44,9 +60,13 @@ export function toChanges(document: AnyDocument, given: string[]): Changes {
  * costs besides Mongoose's document itself would be spent on its options.
  */
 function toSent(document: AnyDocument): Fields {
+  const flat = findFlatValues(document);
+  return flat ? { ...flat } : document.toBSON();
+}
+
+function findFlatValues(document: AnyDocument): Fields | undefined {
   const values = findStoredValues(document);
-  const isFlat = values !== undefined && Object.values(values).every(isSentAsItIs);
-  return isFlat ? { ...values } : document.toBSON();
+  return values && Object.values(values).every(isSentAsItIs) ? values : undefined;
 }
 
 function isSentAsItIs(value: unknown): boolean {
@@ -62,7 +82,7 @@ export function findChanges(
   given: string[],
 ): Changes {
   const after = toSent(document);
-  const now = toSnapshot(model, after);
+  const now = takeSnapshot(model, document);
   const isSame = sameValueFor(model);
   const changed = diff(before, now, isSame).filter((path) => !isBelowAny(given, path));
   const additions: Changes['additions'] = new Map();
