@@ -340,3 +340,12 @@ it('an ordered batch ends at the first row that fails, also where later ones cha
     expect(outcome.results).toHaveLength(2);
   }
 });
+
+it.each(CALLS)('%s writes a document of 9 MB, new or not', async (_, call) => {
+  const Thing = await compile(new Schema({ email, text: String }, { timestamps: true }) as Schema);
+  await call(Thing, { email: 'a', text: 'x'.repeat(9_000_000) });
+  const { created } = await call(Thing, { email: 'a', text: 'y'.repeat(9_000_000) });
+  expect(created).toBe(false);
+  const stored = await Thing.collection.findOne<{ text: string }>();
+  expect(stored?.text.slice(0, 3)).toBe('yyy');
+});

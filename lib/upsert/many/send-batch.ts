@@ -5,7 +5,7 @@ import { findSession, type AnyModel } from '../../mongoose-internals';
 import { toSaveError } from '../post-save';
 import { prepareUpsert, type UpsertCall } from '../prepare/prepare-upsert';
 import { findMaxRetries, isLostRace, noteAttempts, waitBeforeRetry } from '../send/retry';
-import { toSentUpdate } from '../send/to-sent-update';
+import { isSmall, toSentUpdate } from '../send/to-sent-update';
 import { castOperators } from './cast-operators';
 import { skipUnchanged } from './skip-unchanged';
 import { sendRows, type Batch, type ReadyRow, type Row } from './send-rows';
@@ -28,7 +28,10 @@ export async function sendBatch(
   const [first, again] = splitByKey(ready);
   // Only the first with its key: what another one finds is what that one has left.
   await skipUnchanged(model, options, first);
-  for (const row of again) row.update = toSentUpdate(row.prepared.write, await row.operators, true);
+  for (const row of again) {
+    const { model: own, write } = row.prepared;
+    row.update = toSentUpdate(write, await row.operators, isSmall(own, write));
+  }
   if (ordered) {
     const failed = rows.findIndex(isFailed);
     await settle(batch, failed === -1 ? ready : (rows.slice(0, failed) as ReadyRow[]), true);

@@ -8,7 +8,7 @@ import { valueAt } from '../prepare/to-operators';
 import type { UpsertWrite } from '../prepare/to-write';
 import { skipsMiddleware, type SaveOrUpsertOptions } from '../upsert-options';
 import { sendFindAndModify } from './find-and-modify';
-import { toSentUpdate, type SentUpdate } from './to-sent-update';
+import { isSmall, toSentUpdate, type SentUpdate } from './to-sent-update';
 import { withoutFilter } from './without-filter';
 
 /** The hint of the placeholder: were it sent as it is, no index has this name and the server refuses it. */
@@ -59,7 +59,8 @@ export async function sendUpsert(
   let answer: Omit<SentUpsert, 'doc'> | undefined;
   replaceFindOneAndUpdate(query, (collection) => async (conditions, byQuery, byMongoose) => {
     const { hint, ...others } = byMongoose as { hint?: unknown };
-    const update = toSentUpdate(prepared.write, withoutFilter(byQuery, conditions), true);
+    const { model, write } = prepared;
+    const update = toSentUpdate(write, withoutFilter(byQuery, conditions), isSmall(model, write));
     const { created, value: stored } = await sendFindAndModify(
       collection,
       prepared,
@@ -67,7 +68,7 @@ export async function sendUpsert(
       update,
       { ...others, ...(hint !== NEVER_SENT && { hint }) },
     );
-    const changed = created || isChanged(prepared.write, update, stored);
+    const changed = created || isChanged(write, update, stored);
     answer = { created, stored, changed };
     return stored;
   });

@@ -1,4 +1,5 @@
 /** What one upsert sends: an update of operators, or a pipeline that replaces the document. Pure. */
+import type { AnyModel } from '../../mongoose-internals';
 import { show } from '../../options/show';
 import { isAtOrBelow } from '../../schema/path';
 import {
@@ -12,6 +13,14 @@ import {
 } from '../prepare/to-operators';
 import type { IsNested, Touched, UpsertWrite } from '../prepare/to-write';
 import { isExpressible, toPipeline, toRaised } from './to-pipeline';
+
+/** In bytes. A pipeline holds each value up to three times, and a command's document at most 16 MB. */
+const LARGEST_COMPARED = 4_000_000;
+
+/** Is the document small enough to be compared by the server? A larger one is written without it. */
+export function isSmall({ base }: AnyModel, { inserted }: UpsertWrite): boolean {
+  return base.mongo.BSON.calculateObjectSize(inserted) <= LARGEST_COMPARED;
+}
 
 /** An update as the driver takes it. */
 export type SentUpdate = Operators | object[];
