@@ -1,3 +1,7 @@
+/**
+ * `Model.saveOrUpsert()`: prepares one input (prepare/), sends it, again after a lost race (send/), then
+ * runs post('save') middleware. It never calls `save()`.
+ */
 import { isMongooseDocument, type AnyDocument, type AnyModel } from '../mongoose-internals';
 import { finishSave, toSaveError } from './post-save';
 import {

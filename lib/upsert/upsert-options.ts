@@ -1,3 +1,4 @@
+/** The options and the input of both calls: types and checks. */
 import type { ClientSession, Document, Types } from 'mongoose';
 import { isMongooseDocument, type AnyModel } from '../mongoose-internals';
 import { isObject } from '../options/is-object';

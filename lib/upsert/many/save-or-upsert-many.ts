@@ -1,3 +1,4 @@
+/** `Model.saveOrUpsertMany()`: reads inputs in batches, prepares and sends each batch, counts the results. */
 import { addHidden } from '../../convert/validation-error';
 import type { AnyModel } from '../../mongoose-internals';
 import { show } from '../../options/show';
