@@ -57,7 +57,9 @@ function groupByTarget(rows: ReadyRow[]): ReadyRow[][] {
   const groups = new Map<string, ReadyRow[]>();
   for (const row of rows) {
     const { name } = row.prepared.target;
-    groups.set(name, [...(groups.get(name) ?? []), row]);
+    const group = groups.get(name);
+    if (group) group.push(row);
+    else groups.set(name, [row]);
   }
   return [...groups.values()];
 }
