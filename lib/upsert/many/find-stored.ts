@@ -1,7 +1,7 @@
 /** The documents that rows of a batch find, in one query for each conflict target. */
 import { toComparable } from '../../bson/comparable';
 import { findSession, type AnyModel } from '../../mongoose-internals';
-import { outermost, valueAt, type Fields } from '../prepare/to-operators';
+import { outermost, valueAt, type Fields } from '../prepare/paths-and-values';
 import type { UpsertOptions } from '../upsert-options';
 import type { ReadyRow } from './send-rows';
 

@@ -5,9 +5,9 @@ import { show } from '../../options/show';
 import { findTargets } from '../../schema/conflict-target';
 import { startUpsertCall } from '../prepare/prepare-upsert';
 import { checkOptionsOfMany, type SaveOrUpsertManyOptions } from '../upsert-options';
-import { addIds } from './add-ids';
-import { finishRows } from './finish-rows';
-import { sendBatch } from './send-batch';
+import { readMissingIds } from './read-missing-ids';
+import { runPostSaveOfRows } from './run-post-save-of-rows';
+import { runBatch } from './run-batch';
 import type { Row } from './send-rows';
 
 /** What became of one input. */
@@ -66,10 +66,10 @@ export async function saveOrUpsertMany(
   const toExisting = onConflict === 'skip' ? 'skipped' : 'updated';
   try {
     for await (const batch of toBatches(inputs, batchSize)) {
-      const rows = await sendBatch(call, batch, { ordered });
+      const rows = await runBatch(call, batch, { ordered });
       addTo(result, rows, toExisting);
-      await addIds(this, options, rows);
-      await finishRows(call, rows);
+      await readMissingIds(this, options, rows);
+      await runPostSaveOfRows(call, rows);
       onProgress?.({ done: result.results.length, ...total });
       if (ordered && result.failed > 0) break;
     }

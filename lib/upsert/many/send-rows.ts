@@ -3,7 +3,7 @@ import type { ClientSession } from 'mongoose';
 import { isInTransaction, type AnyModel } from '../../mongoose-internals';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import { convertUpsertError, sendFindAndModify } from '../send/find-and-modify';
-import type { SentUpdate } from '../send/to-sent-update';
+import type { SentUpdate } from '../send/build-update';
 
 /** One input on its way. */
 export interface Row {

@@ -1,7 +1,7 @@
 /** Rows whose values are all stored already: nothing is sent for them. */
 import { sameBytesFor } from '../../bson/same-value';
 import type { AnyModel } from '../../mongoose-internals';
-import { pathsOf, valueAt, type Fields, type Operators } from '../prepare/to-operators';
+import { pathsOf, valueAt, type Fields, type Operators } from '../prepare/paths-and-values';
 import { isExpressible } from '../send/to-pipeline';
 import type { UpsertOptions } from '../upsert-options';
 import { findStored } from './find-stored';

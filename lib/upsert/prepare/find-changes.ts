@@ -8,14 +8,8 @@ import {
   type AnySchema,
 } from '../../mongoose-internals';
 import { findPathType, isAtOrBelow } from '../../schema/path';
-import {
-  isPlainObject,
-  outermost,
-  toWritablePath,
-  valueAt,
-  type Fields,
-  type UpsertSource,
-} from './to-operators';
+import { isPlainObject, outermost, toWritablePath, valueAt, type Fields } from './paths-and-values';
+import { type UpsertSource } from './to-operators';
 
 /** The document after it, as it is sent to the server, and where it changed. */
 export type Changes = Pick<UpsertSource, 'document' | 'paths' | 'additions'>;

@@ -1,5 +1,5 @@
 /** The schema option `minimize` for an update: empty objects are not stored. Pure. */
-import { isPlainObject, withoutEmpty, type Fields, type Operators } from './to-operators';
+import { isPlainObject, withoutEmpty, type Fields, type Operators } from './paths-and-values';
 
 /** The same object where nothing is empty. As in `save()`, a path that is left without a value is unset. */
 export function minimize(operators: Operators): Operators {

@@ -35,8 +35,8 @@ import {
 } from './find-changes';
 import { hasMiddleware, runSaveMiddleware, watchIsNew } from './run-middleware';
 import { toUpsertFilter, type UpsertFilter } from './to-filter';
-import { isPlainObject, valueAt, type Fields } from './to-operators';
-import { toWrite, type UpsertWrite } from './to-write';
+import { isPlainObject, valueAt, type Fields } from './paths-and-values';
+import { planWrite, type UpsertWrite } from './plan-write';
 
 /** What is the same for every input of one call. */
 export interface UpsertCall {
@@ -138,7 +138,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     );
     onUpdate = await run(existing, mayChange ? takeSnapshot(model, existing) : undefined);
   }
-  const write = toWrite(model, rule, document, onInsert, onUpdate, timestamps, found);
+  const write = planWrite(model, rule, document, onInsert, onUpdate, timestamps, found);
   const seen = { inserted, existing };
   return { model, target, ...found, write, lack: onInsert.lack, seen, isFinished };
 }

@@ -5,7 +5,7 @@ import { show } from '../../options/show';
 import { isSelected } from '../../schema/partial-filter';
 import type { UniqueIndex } from '../../schema/unique-index';
 import { isBelowAny } from './find-changes';
-import { valueAt, type Fields } from './to-operators';
+import { valueAt, type Fields } from './paths-and-values';
 
 export interface UpsertFilter {
   /** Equality on each path of the target. */

@@ -1,10 +1,12 @@
-/** Splits a document into what an upsert writes always and what it writes only on insert. Pure. */
-import { isAtOrBelow, prefixesOf } from '../../schema/path';
-
-export type Fields = Record<string, unknown>;
-
-/** An update of operators, cast. */
-export type Operators = Partial<Record<`$${string}`, Fields>>;
+/** The operators with which an upsert writes its paths to a document that exists. Pure. */
+import { isAtOrBelow } from '../../schema/path';
+import {
+  isPlainObject,
+  valueAt,
+  withoutEmpty,
+  type Fields,
+  type Operators,
+} from './paths-and-values';
 
 export interface UpsertSource {
   /** The document that holds the values of `paths`. */
@@ -41,42 +43,6 @@ export function toOperators(source: UpsertSource): Operators {
   return withoutEmpty(update);
 }
 
-/** The same with `$setOnInsert` for all of `inserted` that the operators do not write. */
-export function withRestOnInsert(operators: Operators, inserted: Fields): Operators {
-  const rest: Fields = {};
-  addRest(inserted, '', pathsOf(operators), rest);
-  return withoutEmpty({ ...operators, $setOnInsert: { ...rest, ...operators.$setOnInsert } });
-}
-
-/** Every path that an update writes. */
-export function pathsOf(operators: Operators): string[] {
-  const { $rename = {} } = operators;
-  const paths = Object.values(operators).flatMap((fields) => Object.keys({ ...fields }));
-  return [...paths, ...Object.values($rename).map(String)];
-}
-
-/** The server takes no operator without a path. */
-export function withoutEmpty(update: Operators): Operators {
-  const entries = Object.entries(update);
-  return Object.fromEntries(
-    entries.filter(([, fields]) => fields !== undefined && Object.keys(fields).length > 0),
-  );
-}
-
-/** Everything of `value` that lies on no path of `taken` and above none. */
-function addRest(value: Fields, prefix: string, taken: string[], rest: Fields): void {
-  for (const [key, child] of Object.entries(value)) {
-    const path = prefix + key;
-    if (child === undefined || taken.some((other) => isAtOrBelow(path, other))) continue;
-    const isAbove = taken.some((other) => isAtOrBelow(other, path));
-    if (!isAbove) rest[path] = child;
-    // A Map is an object on the server.
-    else if (child instanceof Map)
-      addRest(Object.fromEntries(child) as Fields, `${path}.`, taken, rest);
-    else if (isPlainObject(child)) addRest(child, `${path}.`, taken, rest);
-  }
-}
-
 /** An object with a kept path inside is written path by path, so that it keeps that one. */
 function expand(source: UpsertSource, path: string): string[] {
   const { document, isKept, pathsBelow, isNested } = source;
@@ -89,31 +55,4 @@ function expand(source: UpsertSource, path: string): string[] {
     .filter((one) => !declared.some((other) => isAtOrBelow(other, one)));
   const below = [...declared, ...others].flatMap((one) => expand(source, one));
   return below.some((one) => isKept(one, true)) ? below : [path];
-}
-
-/** An array is written whole: a path inside would depend on what the server holds. */
-export function toWritablePath(document: Fields, path: string): string {
-  return prefixesOf(path).find((prefix) => Array.isArray(valueAt(document, prefix))) ?? path;
-}
-
-/** `nested` without `nested.a` where `nested` is there too. */
-export function outermost(paths: string[]): string[] {
-  const all = new Set(paths);
-  return [...all].filter((path) => prefixesOf(path).every((one) => one === path || !all.has(one)));
-}
-
-/** The value under a dotted path, through objects, arrays and Maps. */
-export function valueAt(document: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((value, segment) => {
-    if (value instanceof Map) return value.get(segment);
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment))
-      return undefined;
-    return (value as Fields)[segment];
-  }, document);
-}
-
-export function isPlainObject(value: unknown): value is Fields {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

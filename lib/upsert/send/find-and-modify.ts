@@ -2,7 +2,7 @@
 import type { Collection } from 'mongoose';
 import { convertError } from '../../convert/convert-error';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
-import type { SentUpdate } from './to-sent-update';
+import type { SentUpdate } from './build-update';
 
 interface FindAndModifyResult {
   value: unknown;

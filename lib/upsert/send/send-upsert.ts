@@ -4,12 +4,12 @@ import type { Query } from 'mongoose';
 import { replaceFindOneAndUpdate, skipQueryMiddleware } from '../../mongoose-internals';
 import type { ConflictRule } from '../on-conflict';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
-import { valueAt } from '../prepare/to-operators';
-import type { UpsertWrite } from '../prepare/to-write';
+import { valueAt } from '../prepare/paths-and-values';
+import type { UpsertWrite } from '../prepare/plan-write';
 import { skipsMiddleware, type SaveOrUpsertOptions } from '../upsert-options';
 import { sendFindAndModify } from './find-and-modify';
-import { isSmall, toSentUpdate, type SentUpdate } from './to-sent-update';
-import { withoutFilter } from './without-filter';
+import { isSmall, buildUpdate, type SentUpdate } from './build-update';
+import { removeCopiedFilter } from './remove-copied-filter';
 
 /** The hint of the placeholder: were it sent as it is, no index has this name and the server refuses it. */
 const NEVER_SENT = 'the placeholder of saveOrUpsert, which is never sent';
@@ -60,7 +60,11 @@ export async function sendUpsert(
   replaceFindOneAndUpdate(query, (collection) => async (conditions, byQuery, byMongoose) => {
     const { hint, ...others } = byMongoose as { hint?: unknown };
     const { model, write } = prepared;
-    const update = toSentUpdate(write, withoutFilter(byQuery, conditions), isSmall(model, write));
+    const update = buildUpdate(
+      write,
+      removeCopiedFilter(byQuery, conditions),
+      isSmall(model, write),
+    );
     const { created, value: stored } = await sendFindAndModify(
       collection,
       prepared,

@@ -2,9 +2,9 @@
  * An update as a pipeline, for what operators cannot express: a new document whose values are not those that
  * an existing one gets at the same paths, and times and versions that change only with something else. Pure.
  */
-import type { Fields, Operators } from '../prepare/to-operators';
-import type { UpsertWrite } from '../prepare/to-write';
-import { toIsStored } from './to-is-stored';
+import type { Fields, Operators } from '../prepare/paths-and-values';
+import type { UpsertWrite } from '../prepare/plan-write';
+import { toStoredValueCheck } from './stored-value-check';
 
 /** The operators that a pipeline can express; another one makes the update a plain one. */
 const EXPRESSIBLE = new Set(['$set', '$unset', '$push', '$addToSet', '$setOnInsert']);
@@ -54,7 +54,7 @@ export function toPipeline(
 function toChanges({ $set = {}, $unset = {}, $push = {}, $addToSet = {} }: Operators): object {
   return {
     $or: [
-      ...Object.entries($set).map(([path, value]) => ({ $not: [toIsStored(path, value)] })),
+      ...Object.entries($set).map(([path, value]) => ({ $not: [toStoredValueCheck(path, value)] })),
       ...Object.keys($unset).map((path) => ({ $ne: [{ $type: `$${path}` }, 'missing'] })),
       ...Object.keys($push).map(() => true),
       ...Object.entries($addToSet).map(([path, added]) => ({

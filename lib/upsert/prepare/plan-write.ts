@@ -7,8 +7,9 @@ import type { ConflictRule } from '../on-conflict';
 import { isBelowAny, type Changes } from './find-changes';
 import type { UpsertFilter } from './to-filter';
 import { minimize } from './minimize';
-import { raisedVersion } from './raised-version';
-import { toOperators, valueAt, type Fields, type Operators } from './to-operators';
+import { findRaisedVersion } from './find-raised-version';
+import { valueAt, type Fields, type Operators } from './paths-and-values';
+import { toOperators } from './to-operators';
 
 export type UpsertWrite = {
   /** The whole document, as an insert writes it. */
@@ -55,7 +56,7 @@ export interface Touched {
 
 export type IsNested = (path: string) => boolean;
 
-export function toWrite(
+export function planWrite(
   model: AnyModel,
   rule: ConflictRule,
   inserted: Fields,
@@ -71,7 +72,7 @@ export function toWrite(
   const hasTimes = updatedAt !== undefined && !isLeft;
   const toTouched = (operators: Operators, document: Fields): Touched => {
     const times = hasTimes ? { [updatedAt]: document[updatedAt] } : {};
-    const version = raisedVersion(schema, operators, Object.keys(times));
+    const version = findRaisedVersion(schema, operators, Object.keys(times));
     return {
       times,
       ...(version !== undefined && { version }),

@@ -5,7 +5,7 @@ import { isObject } from '../../options/is-object';
  * middleware has added to the filter, such as `{ deleted: { $ne: true } }` or `$or`, a new document
  * would store the operators.
  */
-export function withoutFilter(update: unknown, filter: object): unknown {
+export function removeCopiedFilter(update: unknown, filter: object): unknown {
   // Mongoose sets `$setOnInsert` on the array of a pipeline, too.
   if (!isObject(update) || Array.isArray(update)) return update;
   const copied = new Map(Object.entries(filter));

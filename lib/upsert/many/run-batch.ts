@@ -5,7 +5,7 @@ import { findSession, type AnyModel } from '../../mongoose-internals';
 import { toSaveError } from '../post-save';
 import { prepareUpsert, type UpsertCall } from '../prepare/prepare-upsert';
 import { findMaxRetries, isLostRace, noteAttempts, waitBeforeRetry } from '../send/retry';
-import { isSmall, toSentUpdate } from '../send/to-sent-update';
+import { isSmall, buildUpdate } from '../send/build-update';
 import { castOperators } from './cast-operators';
 import { skipUnchanged } from './skip-unchanged';
 import { sendRows, type Batch, type ReadyRow, type Row } from './send-rows';
@@ -14,7 +14,7 @@ import { sendRows, type Batch, type ReadyRow, type Row } from './send-rows';
  * Rejects only with what is no row's own: a lost connection, or the first error in a transaction. The
  * rows of a stopped ordered batch that were not sent have no outcome.
  */
-export async function sendBatch(
+export async function runBatch(
   call: UpsertCall,
   inputs: unknown[],
   { ordered }: Pick<Batch, 'ordered'>,
@@ -30,7 +30,7 @@ export async function sendBatch(
   await skipUnchanged(model, options, first);
   for (const row of again) {
     const { model: own, write } = row.prepared;
-    row.update = toSentUpdate(write, await row.operators, isSmall(own, write));
+    row.update = buildUpdate(write, await row.operators, isSmall(own, write));
   }
   if (ordered) {
     const failed = rows.findIndex(isFailed);
@@ -67,7 +67,7 @@ async function prepareRow(
     const { model, write } = prepared;
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
-    const update = toSentUpdate(write, await operators, false);
+    const update = buildUpdate(write, await operators, false);
     return { prepared, operators, update, attempts: 0 };
   } catch (error) {
     return { outcome: { error: error as Error } };

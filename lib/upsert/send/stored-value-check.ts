@@ -1,5 +1,5 @@
 /** Expressions that compare a value with what is stored, as the server compares before it writes. Pure. */
-import { isPlainObject } from '../prepare/to-operators';
+import { isPlainObject } from '../prepare/paths-and-values';
 
 /** More numbers than this in one value are compared by what they are worth alone. */
 const MOST_NUMBERS = 50;
@@ -8,7 +8,7 @@ const MOST_NUMBERS = 50;
  * True where exactly this value is stored at `path`: with the same types and the same order of fields. For
  * `$eq` alone, 1 is equal to 1.0 and 0 to -0.
  */
-export function toIsStored(path: string, value: unknown): object {
+export function toStoredValueCheck(path: string, value: unknown): object {
   const stored = `$${path}`;
   const isEqual = { $eq: [stored, { $literal: value }] };
   const types = typesOf(stored, value);

@@ -5,7 +5,11 @@ import { findStored, toReading } from './find-stored';
 import type { ReadyRow, Row, Written } from './send-rows';
 
 /** One query for each conflict target; none where all rows were created or were read before. */
-export async function addIds(model: AnyModel, options: UpsertOptions, rows: Row[]): Promise<void> {
+export async function readMissingIds(
+  model: AnyModel,
+  options: UpsertOptions,
+  rows: Row[],
+): Promise<void> {
   const group = rows.filter(isWithoutId);
   const stored = await findStored(model, options, group, []);
   for (const row of group) {

@@ -8,7 +8,10 @@ import type { ReadyRow, Row, Written } from './send-rows';
 type WrittenRow = ReadyRow & { outcome: Written };
 
 /** One query for the documents of a batch; none for a schema without such middleware. */
-export async function finishRows({ model, options, rule }: UpsertCall, rows: Row[]): Promise<void> {
+export async function runPostSaveOfRows(
+  { model, options, rule }: UpsertCall,
+  rows: Row[],
+): Promise<void> {
   const written = rows.filter((row): row is WrittenRow => {
     const { prepared, outcome } = row;
     if (!prepared?.isFinished || outcome === undefined || 'error' in outcome) return false;

@@ -7,12 +7,12 @@ import {
   pathsOf,
   valueAt,
   withoutEmpty,
-  withRestOnInsert,
   type Fields,
   type Operators,
-} from '../prepare/to-operators';
-import type { IsNested, Touched, UpsertWrite } from '../prepare/to-write';
+} from '../prepare/paths-and-values';
+import type { IsNested, Touched, UpsertWrite } from '../prepare/plan-write';
 import { isExpressible, toPipeline, toRaised } from './to-pipeline';
+import { setRestOnInsert } from './set-rest-on-insert';
 
 /** In bytes. A pipeline holds each value up to three times, and a command's document at most 16 MB. */
 const LARGEST_COMPARED = 4_000_000;
@@ -33,11 +33,7 @@ export type SentUpdate = Operators | object[];
  * @param isCompared leave `updatedAt` of an existing document where nothing changes; where the caller has
  *   compared it already, operators cost the server less
  */
-export function toSentUpdate(
-  write: UpsertWrite,
-  byQuery: unknown,
-  isCompared: boolean,
-): SentUpdate {
+export function buildUpdate(write: UpsertWrite, byQuery: unknown, isCompared: boolean): SentUpdate {
   if (Array.isArray(byQuery)) {
     throw new TypeError(
       "saveOrUpsert: pre('findOneAndUpdate') middleware made the update a pipeline; " +
@@ -55,7 +51,7 @@ export function toSentUpdate(
     );
   }
   const added = addedOnInsert(byQuery as Operators, write.given);
-  if (write.kind === 'skip') return withRestOnInsert({ $setOnInsert: added }, inserted);
+  if (write.kind === 'skip') return setRestOnInsert({ $setOnInsert: added }, inserted);
 
   const { existing, kept, isNested, isInsert, touched } = write;
   const forInsert = toReplacement(withValues(inserted, added), kept, isNested);
@@ -98,7 +94,7 @@ function toUpdate(
       $set: { ...operators.$set, ...times },
       ...(version !== undefined && { $inc: { ...operators.$inc, [version]: 1 } }),
     };
-    return withRestOnInsert(all, inserted);
+    return setRestOnInsert(all, inserted);
   }
   const added = addedOnInsert(byQuery, given);
   return toPipeline(operators, write, withValues(inserted, added));

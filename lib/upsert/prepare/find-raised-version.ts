@@ -1,13 +1,13 @@
 /** When an update raises the version of a document, so that a stale `save()` is refused. Pure. */
 import type { AnySchema } from '../../mongoose-internals';
 import { isAtOrBelow, isRelated } from '../../schema/path';
-import { pathsOf, type Operators } from './to-operators';
+import { pathsOf, type Operators } from './paths-and-values';
 
 /**
  * The version key where `save()` raises it for this update: an array is overwritten or added to, or the
  * schema has `optimisticConcurrency` for a path of it, or for `updatedAt`.
  */
-export function raisedVersion(
+export function findRaisedVersion(
   schema: AnySchema,
   operators: Operators,
   times: string[],

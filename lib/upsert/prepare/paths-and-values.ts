@@ -1,0 +1,49 @@
+/** Paths and values of plain documents, and of updates with operators. Pure. */
+import { prefixesOf } from '../../schema/path';
+
+export type Fields = Record<string, unknown>;
+
+/** An update with operators, cast. */
+export type Operators = Partial<Record<`$${string}`, Fields>>;
+
+/** Every path that an update writes. */
+export function pathsOf(operators: Operators): string[] {
+  const { $rename = {} } = operators;
+  const paths = Object.values(operators).flatMap((fields) => Object.keys({ ...fields }));
+  return [...paths, ...Object.values($rename).map(String)];
+}
+
+/** The server takes no operator without a path. */
+export function withoutEmpty(update: Operators): Operators {
+  const entries = Object.entries(update);
+  return Object.fromEntries(
+    entries.filter(([, fields]) => fields !== undefined && Object.keys(fields).length > 0),
+  );
+}
+
+/** An array is written whole: a path inside would depend on what the server holds. */
+export function toWritablePath(document: Fields, path: string): string {
+  return prefixesOf(path).find((prefix) => Array.isArray(valueAt(document, prefix))) ?? path;
+}
+
+/** `nested` without `nested.a` where `nested` is there too. */
+export function outermost(paths: string[]): string[] {
+  const all = new Set(paths);
+  return [...all].filter((path) => prefixesOf(path).every((one) => one === path || !all.has(one)));
+}
+
+/** The value under a dotted path, through objects, arrays and Maps. */
+export function valueAt(document: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((value, segment) => {
+    if (value instanceof Map) return value.get(segment);
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment))
+      return undefined;
+    return (value as Fields)[segment];
+  }, document);
+}
+
+export function isPlainObject(value: unknown): value is Fields {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}

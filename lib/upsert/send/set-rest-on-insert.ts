@@ -1,0 +1,30 @@
+/** Completes operators so that an insert stores the whole document. Pure. */
+import { isAtOrBelow } from '../../schema/path';
+import {
+  isPlainObject,
+  pathsOf,
+  withoutEmpty,
+  type Fields,
+  type Operators,
+} from '../prepare/paths-and-values';
+
+/** The same with `$setOnInsert` for all of `inserted` that the operators do not write. */
+export function setRestOnInsert(operators: Operators, inserted: Fields): Operators {
+  const rest: Fields = {};
+  addRest(inserted, '', pathsOf(operators), rest);
+  return withoutEmpty({ ...operators, $setOnInsert: { ...rest, ...operators.$setOnInsert } });
+}
+
+/** Everything of `value` that lies on no path of `taken` and above none. */
+function addRest(value: Fields, prefix: string, taken: string[], rest: Fields): void {
+  for (const [key, child] of Object.entries(value)) {
+    const path = prefix + key;
+    if (child === undefined || taken.some((other) => isAtOrBelow(path, other))) continue;
+    const isAbove = taken.some((other) => isAtOrBelow(other, path));
+    if (!isAbove) rest[path] = child;
+    // A Map is an object on the server.
+    else if (child instanceof Map)
+      addRest(Object.fromEntries(child) as Fields, `${path}.`, taken, rest);
+    else if (isPlainObject(child)) addRest(child, `${path}.`, taken, rest);
+  }
+}
