@@ -2,6 +2,8 @@
  * `Model.saveOrUpsert()`: prepares one input (prepare/), sends it, again after a lost race (send/), then
  * runs post('save') middleware. It never calls `save()`.
  */
+import { captureFrames, setFrames } from '../convert/stack';
+import { isUniqueValidationError } from '../convert/validation-error';
 import { isMongooseDocument, type AnyDocument, type AnyModel } from '../mongoose-internals';
 import { finishSave, toSaveError } from './post-save';
 import {
@@ -63,6 +65,8 @@ async function sendUntilDone(
       const isRace = isLostRace(prepared.target, error);
       if (isRace) noteAttempts(error, attempts);
       if (!isRace || attempts > maxRetries) {
+        // The driver's own ten frames end in the query.
+        if (isUniqueValidationError(error)) setFrames(error, captureFrames());
         throw await toSaveError(prepared.seen.inserted, options, error);
       }
       await waitBeforeRetry(attempts - 1);
