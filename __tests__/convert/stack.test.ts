@@ -3,7 +3,7 @@ import { toValidationError, uniqueGuard } from 'mongoose-unique-guard';
 import { captureFrames, framesOf, setFrames } from '../../lib/convert/stack';
 import { modelFactory } from '../support/compile';
 import { useDatabase } from '../support/database';
-import { rejection, WRITES, type AnyModel, type Doc } from '../support/writes';
+import { rejection, WRITES, type AnyModel } from '../support/writes';
 
 const mongoose = useDatabase();
 const compile = modelFactory(mongoose);
@@ -12,20 +12,15 @@ const compile = modelFactory(mongoose);
 const isMongoose8 = mongoose.version.startsWith('8.');
 const WITHOUT_CALLER = isMongoose8 ? /^(save|create|insertOne|insertMany)/ : /^$/;
 
-interface Guarded extends AnyModel {
-  saveOrUpsert: (input: Doc) => Promise<unknown>;
-  saveOrUpsertMany: (input: Doc[]) => Promise<{ results: { error?: Error }[] }>;
-}
-
 describe('the stack of the error that a caller catches', () => {
-  let model: Guarded;
+  let model: AnyModel;
   beforeAll(async () => {
     const schema = new Schema({
       token: { type: String, unique: true },
       key: { type: String, unique: true },
     });
     schema.plugin(uniqueGuard, { conflictTarget: 'key' });
-    model = (await compile(schema)) as unknown as Guarded;
+    model = await compile(schema);
     await model.create({ token: 'in use', key: 'a' });
   });
 
@@ -72,7 +67,7 @@ describe('the stack of the error that a caller catches', () => {
     }
     const { results } = await theCaller();
     expect(results).toHaveLength(2);
-    for (const { error } of results) expectCaller(error as Error, 'theCaller');
+    for (const entry of results) expectCaller((entry as { error: Error }).error, 'theCaller');
   });
 
   it('toValidationError: has the frames of the error that it was given', async () => {
