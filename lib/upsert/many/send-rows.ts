@@ -29,6 +29,10 @@ export interface ReadyRow extends Row {
   storedId?: unknown;
 }
 
+export function isFailed({ outcome }: Row): boolean {
+  return outcome !== undefined && 'error' in outcome;
+}
+
 /** What the rows of a batch share. */
 export interface Batch {
   model: AnyModel;
