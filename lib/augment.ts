@@ -6,10 +6,15 @@ import type { UniqueValidationError } from './convert/validation-error';
 import type { AnyModel } from './mongoose-internals';
 import type { UniqueGuardCallOptions } from './options/plugin-options';
 import type { HydratedDocumentOf, RawDocumentOf } from './schema/document-of';
-import type { SaveOrUpsertManyResult } from './upsert/many/save-or-upsert-many';
+import type {
+  SaveOrUpsertManyEntry,
+  SaveOrUpsertManyFailure,
+  SaveOrUpsertManyResult,
+} from './upsert/many/save-or-upsert-many';
 import type { SaveOrUpsertResult } from './upsert/save-or-upsert';
 import type {
   LeanOption,
+  ResultsOption,
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
@@ -73,18 +78,19 @@ interface UniqueGuardStatics {
   ): Promise<SaveOrUpsertResult<SavedDocumentOf<M, Lean>>>;
 
   /**
-   * The same for many inputs: each batch is one bulkWrite, and one query more for the `_id`s of
-   * documents that were there. One input's failure does not stop the others. Inputs with the same key
-   * act one after the other, in order; a race is run again for those rows alone.
+   * The same for many inputs: each batch is one query that reads what is stored, and one bulkWrite. One
+   * input's failure does not stop the others. Inputs with the same key are written in order, by further
+   * bulkWrites; a race is run again for those rows alone.
    *
    * `pre('validate')` and `pre('save')` middleware run on each input, those of a batch at the same time;
-   * no query middleware runs. Memory holds one batch and an entry for each input.
+   * no query middleware runs. Memory holds one batch and an entry for each input, or with
+   * `results: 'failed'` for each that failed.
    *
    * @param inputs an array, an iterable or an async iterable of inputs
    * @param options see {@link SaveOrUpsertManyOptions}
    * @returns an entry for each input, and how many were created, updated, skipped and failed
    * @throws the driver's error where a batch as a whole failed, or what `inputs` or `onProgress` throw;
-   *   `error.partialResult` (not enumerable) has the entries of the batches that were written
+   *   `error.partialResult` (not enumerable) has an entry for everything that is known to be written
    * @throws in a transaction the first error that the server gives, for that ends it
    * @throws TypeError where an option is wrong; nothing was sent
    *
@@ -92,11 +98,18 @@ interface UniqueGuardStatics {
    * const { created, failed, results } = await User.saveOrUpsertMany(rows, { batchSize: 500 });
    * for (const { index, error } of results) if (error) log(`row ${index}: ${error.message}`);
    */
-  saveOrUpsertMany<M extends AnyModel>(
+  saveOrUpsertMany<M extends AnyModel, Results extends ResultsOption = 'all'>(
     this: M,
     inputs: Iterable<SaveInput<RawDocumentOf<M>>> | AsyncIterable<SaveInput<RawDocumentOf<M>>>,
-    options?: SaveOrUpsertManyOptions<RawDocumentOf<M>>,
-  ): Promise<SaveOrUpsertManyResult<HydratedDocumentOf<M>['_id']>>;
+    options?: SaveOrUpsertManyOptions<RawDocumentOf<M>, Results>,
+  ): Promise<
+    SaveOrUpsertManyResult<
+      HydratedDocumentOf<M>['_id'],
+      Results extends 'failed'
+        ? SaveOrUpsertManyFailure
+        : SaveOrUpsertManyEntry<HydratedDocumentOf<M>['_id']>
+    >
+  >;
 
   /**
    * No guarantee: another write may come before yours, and then the index refuses yours. Use it to tell

@@ -180,3 +180,154 @@ it('rows of one key are written in order, by at most three operations for each a
   );
   await fc.assert(property, { numRuns: 100 });
 });
+
+describe('reading what is stored', () => {
+  const collation = { locale: 'en', strength: 2 };
+  let Person: AnyModel;
+  beforeAll(async () => {
+    const schema = new Schema({ name: String, team: String, place: Number, n: Number });
+    schema.index({ name: 1 }, { unique: true, collation });
+    schema.index({ team: 1, place: 1 }, { unique: true, sparse: true, collation, name: 'team' });
+    Person = await compile(schema, { conflictTarget: 'name' });
+  });
+  beforeEach(() => Person.deleteMany());
+
+  const names = Array.from({ length: 50 }, (_, n) => `Person ${String(n)}`);
+  const reads = (commands: Doc[]) => commands.filter((one) => 'find' in one || 'aggregate' in one);
+
+  it.each<[object, object]>([
+    [{ onConflict: 'skip' }, { skipped: 100, created: 1 }],
+    [{ onConflict: 'update' }, { updated: 100, created: 1 }],
+    [{ onConflict: 'replace' }, { updated: 100, created: 1 }],
+    [{ onConflict: { only: ['n'] } }, { unchanged: 50, updated: 50, created: 1 }],
+    [{ onConflict: { except: ['name', 'team'] } }, { unchanged: 50, updated: 50, created: 1 }],
+    [{ onConflict: { $inc: { n: 1 } } }, { updated: 100, created: 1 }],
+  ])('takes at most two queries for inputs in another case: %j', async (options, counts) => {
+    const stored: Doc[] = await Person.create(names.map((name) => ({ name, n: 1 })));
+    const watched = watchCommands(mongoose);
+    const inputs = [
+      ...names.map((name) => ({ name: name.toUpperCase(), n: 1 })),
+      { name: 'New' },
+      ...names.map((name) => ({ name: name.toLowerCase(), n: 2 })),
+    ];
+    const outcome = await Person.saveOrUpsertMany(inputs, options);
+    expect(outcome).toMatchObject({ ...counts, failed: 0 });
+    const ids = stored.map(({ _id }) => String(_id));
+    const found = outcome.results.map((row) => String('_id' in row && row._id));
+    expect([found.slice(0, 50), found.slice(51)]).toEqual([ids, ids]);
+    expect(reads(watched.take()).length).toBeLessThanOrEqual(2);
+  });
+
+  it('compares under the collation: nothing is sent for rows that are stored already', async () => {
+    const schema = new Schema({ code: String, n: Number }).index(
+      { code: 1 },
+      { unique: true, collation },
+    );
+    const Part = await compile(schema);
+    await Part.saveOrUpsertMany(names.map((code, n) => ({ code, n })));
+    const watched = watchCommands(mongoose);
+    const inputs = names.map((code, n) => ({ code: code.toUpperCase(), n }));
+    const options = { onConflict: { only: ['n'] } };
+    expect(await Part.saveOrUpsertMany(inputs, options)).toMatchObject({ unchanged: 50 });
+    expect(watched.take().map((command) => Object.keys(command)[0])).toEqual(['find']);
+  });
+
+  it('knows the documents of an index on several paths', async () => {
+    const teams = names.map((team) => ({ name: `${team} x`, team, place: 1 }));
+    const stored: Doc[] = await Person.create(teams);
+    const inputs = teams.map(({ team }) => ({ team: team.toUpperCase(), place: 1 }));
+    const options = { conflictTarget: 'team', onConflict: 'skip' } as const;
+    const { results } = await Person.saveOrUpsertMany(inputs, options);
+    expect(results).toMatchObject(stored.map(({ _id }) => ({ created: false, _id })));
+  });
+
+  it.each([
+    ['that one command cannot hold', 300, 60_000, 20],
+    ['that one command can hold', 300, 1000, 1],
+    ['of 5 MB each', 2, 5_000_000, 2],
+  ])('takes keys %s', async (_, count, length, most) => {
+    const keys = Array.from({ length: count }, (_unused, n) => `${String(n)}${'x'.repeat(length)}`);
+    await Item.collection.insertMany(keys.map((key) => ({ key })));
+    const watched = watchCommands(mongoose);
+    const inputs = keys.map((key) => ({ key }));
+    const options = { batchSize: 100_000, onConflict: 'skip' } as const;
+    const { skipped, results } = await Item.saveOrUpsertMany(inputs, options);
+    expect(skipped).toBe(count);
+    expect(results.every((row) => '_id' in row && row._id)).toBe(true);
+    expect(reads(watched.take()).length).toBeLessThanOrEqual(most);
+  });
+});
+
+describe("results: 'failed'", () => {
+  it('lists the inputs that failed, and counts all', async () => {
+    await Item.collection.insertMany([
+      { key: 'other', badge: 'b' },
+      { key: 'old', n: 1 },
+      { key: 'same', n: 1 },
+    ]);
+    const inputs = [
+      { key: 'new', n: 1 },
+      { key: 'refused', badge: 'b' },
+      { key: 'old', n: 2 },
+      { key: 'same', n: 1 },
+      { n: 3 },
+    ];
+    const watched = watchCommands(mongoose);
+    const outcome = await Item.saveOrUpsertMany(inputs, { results: 'failed', batchSize: 2 });
+    expect(outcome).toEqual({
+      results: [
+        { index: 1, error: expect.objectContaining({ name: 'ValidationError' }) as object },
+        { index: 4, error: expect.any(TypeError) as object },
+      ],
+      created: 1,
+      updated: 1,
+      unchanged: 1,
+      skipped: 0,
+      failed: 2,
+    });
+    watched.take();
+    // Nobody asks for the _ids.
+    const options = { results: 'failed', onConflict: 'skip' } as const;
+    expect(await Item.saveOrUpsertMany([{ key: 'old' }], options)).toMatchObject({ skipped: 1 });
+    expect(watched.take().map((command) => Object.keys(command)[0])).toEqual(['update']);
+  });
+
+  it("runs post('save') middleware all the same", async () => {
+    const schema = new Schema({ key: { type: String, unique: true } });
+    const saved: unknown[] = [];
+    schema.post('save', (document: Doc) => saved.push(document['key']));
+    const Hooked = await compile(schema);
+    await Hooked.collection.insertOne({ key: 'a' });
+    const inputs = ['a', 'b'].map((key) => ({ key }));
+    await Hooked.saveOrUpsertMany(inputs, { results: 'failed' });
+    expect(saved.sort()).toEqual(['a', 'b']);
+  });
+});
+
+it('a connection that is lost in the middle of a batch leaves what is known to be written', async () => {
+  const lost = new mongoose.mongo.MongoNetworkError('lost');
+  const send = Item.collection.bulkWrite.bind(Item.collection);
+  for (const ordered of [false, true]) {
+    await Item.deleteMany();
+    let sent = 0;
+    jest.spyOn(Item.collection, 'bulkWrite').mockImplementation((...args) => {
+      sent += 1;
+      return sent === 2 ? Promise.reject(lost) : send(...args);
+    });
+    await Item.collection.insertOne({ key: 'other', badge: 'b' });
+    const inputs = ['a', 'b', 'a', 'c'].map((key, n) => ({ key, n }));
+    const error = await Item.saveOrUpsertMany(inputs, {
+      ordered,
+      batchSize: ordered ? 2 : 9,
+    }).catch((reason: unknown) => reason);
+    expect(error).toBe(lost);
+    const written = ordered ? [0, 1] : [0, 1, 3];
+    expect(error).toMatchObject({
+      partialResult: {
+        created: written.length,
+        results: written.map((index) => ({ index, created: true })),
+      },
+    });
+    jest.restoreAllMocks();
+  }
+});

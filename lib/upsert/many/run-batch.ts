@@ -1,4 +1,4 @@
-/** One batch of saveOrUpsertMany: prepared together, sent as one bulkWrite, races run again. */
+/** One batch of saveOrUpsertMany: prepared together, sent together, races run again. */
 import { findSession, type AnyModel } from '../../mongoose-internals';
 import { toSaveError } from '../post-save';
 import { prepareUpsert, type UpsertCall } from '../prepare/prepare-upsert';
@@ -8,22 +8,26 @@ import { castOperators } from './cast-operators';
 import { sendChains } from './send-chains';
 import { isFailed, type Batch, type ReadyRow, type Row } from './send-rows';
 import { skipUnchanged } from './skip-unchanged';
-import { toChains } from './to-chains';
+import { toChains, toKeyText } from './to-chains';
+
+/** Each input ready to be sent, or with the error that it fails with. Nothing is sent or read. */
+export function prepareRows(call: UpsertCall, inputs: unknown[]): Promise<Row[]> {
+  const cast = new Map<AnyModel, Promise<object>>();
+  return Promise.all(inputs.map((input) => prepareRow(call, input, cast)));
+}
 
 /**
- * Rejects only with what is no row's own: a lost connection, or the first error in a transaction. The
- * rows of a stopped ordered batch that were not sent have no outcome.
+ * Gives rows their outcome. Rejects only with what is no row's own: a lost connection, or the first error
+ * in a transaction. The rows of a stopped ordered batch that were not sent have no outcome, nor have
+ * those of which nothing is known after it rejects.
  */
 export async function runBatch(
-  call: UpsertCall,
-  inputs: unknown[],
-  { ordered }: Pick<Batch, 'ordered'>,
-): Promise<Row[]> {
-  const { model, options } = call;
+  { model, options }: UpsertCall,
+  rows: Row[],
+  ordered: boolean,
+): Promise<void> {
   const session = findSession(model, options.session);
   const batch = { model, session, maxRetries: findMaxRetries(model, options), ordered };
-  const cast = new Map<AnyModel, Promise<object>>();
-  const rows = await Promise.all(inputs.map((input) => prepareRow(call, input, cast)));
   const ready = rows.filter((row): row is ReadyRow => row.prepared !== undefined);
   const chains = toChains(ready);
   // Only the first with its key: what another one finds is what that one has left.
@@ -36,23 +40,31 @@ export async function runBatch(
     const { model: own, write } = row.prepared;
     row.update = buildUpdate(write, await row.operators, isSmall(own, write));
   }
-  if (ordered) {
-    const failed = rows.findIndex(isFailed);
-    await sendChains(batch, [failed === -1 ? ready : (rows.slice(0, failed) as ReadyRow[])]);
+  try {
+    if (ordered) await sendInOrder(batch, rows);
+    else await sendChains(batch, chains);
+  } finally {
+    for (const row of ready) {
+      const { prepared, outcome } = row;
+      if (outcome === undefined || !('error' in outcome)) continue;
+      const error = await toSaveError(prepared.seen.inserted, options, outcome.error);
+      row.outcome = { error: error as Error };
+    }
+  }
+}
+
+async function sendInOrder(batch: Batch, rows: Row[]): Promise<void> {
+  const invalid = rows.findIndex(isFailed);
+  const sent = (invalid === -1 ? rows : rows.slice(0, invalid)) as ReadyRow[];
+  let failed = -1;
+  try {
+    await sendChains(batch, [sent]);
+    failed = rows.findIndex(isFailed);
+  } finally {
     // None after the first that failed was written, whatever it would have been.
-    const end = rows.findIndex(isFailed);
-    if (end !== -1) for (const row of rows.slice(end + 1)) delete row.outcome;
-  } else {
-    await sendChains(batch, chains);
+    const end = failed === -1 ? rows.findIndex(({ outcome }) => outcome === undefined) : failed + 1;
+    if (end !== -1) for (const row of rows.slice(end)) delete row.outcome;
   }
-  for (const row of ready) {
-    const { prepared, outcome } = row;
-    if (outcome === undefined || !('error' in outcome)) continue;
-    row.outcome = {
-      error: (await toSaveError(prepared.seen.inserted, options, outcome.error)) as Error,
-    };
-  }
-  return rows;
 }
 
 async function prepareRow(
@@ -66,7 +78,7 @@ async function prepareRow(
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
     const update = buildUpdate(write, await operators, false);
-    return { prepared, operators, update, attempts: 0 };
+    return { prepared, keyText: toKeyText(prepared), operators, update, attempts: 0 };
   } catch (error) {
     return { outcome: { error: error as Error } };
   }

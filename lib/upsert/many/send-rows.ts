@@ -21,6 +21,8 @@ export interface Written {
 /** A row that can be sent. */
 export interface ReadyRow extends Row {
   prepared: PreparedUpsert;
+  /** Equal strings for equal keys, collations aside. */
+  keyText: string;
   /** The caller's update with operators, cast. */
   operators: Promise<object>;
   update: SentUpdate;

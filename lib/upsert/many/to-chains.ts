@@ -1,14 +1,19 @@
 /** Which rows of a batch depend on each other: those with one key. Pure. */
 import { toComparable } from '../../bson/comparable';
+import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import type { ReadyRow } from './send-rows';
 
+/** Equal strings for equal keys, collations aside. */
+export function toKeyText({ target, key }: PreparedUpsert): string {
+  return toComparable([target.name, ...Object.values(key)]);
+}
+
 /** The rows of each key, in order. */
-export function toChains(rows: ReadyRow[]): ReadyRow[][] {
-  const chains = new Map<string, ReadyRow[]>();
+export function toChains<R extends Pick<ReadyRow, 'prepared' | 'keyText'>>(rows: R[]): R[][] {
+  const chains = new Map<string, R[]>();
   for (const row of rows) {
-    const { target, key } = row.prepared;
-    const text = toComparable([target.name, ...Object.values(key)]);
-    const group = target.collation === undefined ? text : fold(text);
+    const { prepared, keyText } = row;
+    const group = prepared.target.collation === undefined ? keyText : fold(keyText);
     const chain = chains.get(group);
     if (chain) chain.push(row);
     else chains.set(group, [row]);
