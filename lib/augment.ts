@@ -6,10 +6,15 @@ import type { UniqueValidationError } from './convert/validation-error';
 import type { AnyModel } from './mongoose-internals';
 import type { UniqueGuardCallOptions } from './options/plugin-options';
 import type { HydratedDocumentOf, RawDocumentOf } from './schema/document-of';
-import type { SaveOrUpsertManyResult } from './upsert/many/save-or-upsert-many';
+import type {
+  SaveOrUpsertManyEntry,
+  SaveOrUpsertManyFailure,
+  SaveOrUpsertManyResult,
+} from './upsert/many/save-or-upsert-many';
 import type { SaveOrUpsertResult } from './upsert/save-or-upsert';
 import type {
   LeanOption,
+  ResultsOption,
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
@@ -77,19 +82,20 @@ interface UniqueGuardStatics {
 
   /**
    * {@link UniqueGuardStatics.saveOrUpsert} for many inputs. One failure does not stop the others. Inputs
-   * with the same key are written in order; a race is retried for its rows alone.
+   * with the same key are written in order, by further bulkWrites; a race is retried for its rows alone.
    *
    * `pre('validate')` and `pre('save')` middleware run on each input, concurrently within a batch, and
    * `post('save')` on each written document. No query middleware runs.
    *
    * For each batch: one query that finds the rows that are stored already, and one `bulkWrite` of the
-   * others. Memory holds one batch and the entries of `results`.
+   * others. Memory holds one batch and an entry for each input, or with `results: 'failed'` for each that
+   * failed.
    *
    * @param inputs an array, an iterable or an async iterable of inputs
    * @param options see {@link SaveOrUpsertManyOptions}
    * @returns an entry for each input, and how many were created, updated, unchanged, skipped and failed
    * @throws the driver's error where a batch as a whole failed, or what `inputs` or `onProgress` throw;
-   *   `error.partialResult` (not enumerable) has the entries of the batches that were written
+   *   `error.partialResult` (not enumerable) has an entry for everything that is known to be written
    * @throws in a transaction the first error of the server, which aborts it
    * @throws TypeError where an option is wrong; nothing was sent
    *
@@ -97,11 +103,18 @@ interface UniqueGuardStatics {
    * const { created, failed, results } = await User.saveOrUpsertMany(rows, { batchSize: 500 });
    * for (const { index, error } of results) if (error) log(`row ${index}: ${error.message}`);
    */
-  saveOrUpsertMany<M extends AnyModel>(
+  saveOrUpsertMany<M extends AnyModel, Results extends ResultsOption = 'all'>(
     this: M,
     inputs: Iterable<SaveInput<RawDocumentOf<M>>> | AsyncIterable<SaveInput<RawDocumentOf<M>>>,
-    options?: SaveOrUpsertManyOptions<RawDocumentOf<M>>,
-  ): Promise<SaveOrUpsertManyResult<HydratedDocumentOf<M>['_id']>>;
+    options?: SaveOrUpsertManyOptions<RawDocumentOf<M>, Results>,
+  ): Promise<
+    SaveOrUpsertManyResult<
+      HydratedDocumentOf<M>['_id'],
+      Results extends 'failed'
+        ? SaveOrUpsertManyFailure
+        : SaveOrUpsertManyEntry<HydratedDocumentOf<M>['_id']>
+    >
+  >;
 
   /**
    * Reports which unique indexes a new document with this input would violate now. Advisory, since it is

@@ -109,12 +109,23 @@ export interface SaveOrUpsertOptions<
   lean?: Lean;
 }
 
+/** Which inputs have an entry in the results of saveOrUpsertMany. */
+export type ResultsOption = 'all' | 'failed';
+
 /** Options of `Model.saveOrUpsertMany(inputs, options)`. */
-export interface SaveOrUpsertManyOptions<Raw = AnyRaw> extends UpsertOptions<Raw> {
+export interface SaveOrUpsertManyOptions<
+  Raw = AnyRaw,
+  Results extends ResultsOption = ResultsOption,
+> extends UpsertOptions<Raw> {
   /** Stops at the first input that fails; those after it are not in the result. Default: `false`. */
   ordered?: boolean;
   /** How many inputs are read, prepared and sent at once, from 1 to 100,000. Default: `1000`. */
   batchSize?: number;
+  /**
+   * `'failed'`: `results` has an entry only for each input that failed, so that an import of any length runs
+   * in constant memory; the counts stay exact. Default: `'all'`.
+   */
+  results?: Results;
   /**
    * Called after each batch with the number of inputs that are done and, where the inputs are an array,
    * their total. What it throws ends the call. Default: none.
@@ -148,6 +159,7 @@ const MANY_RULES: Rules = {
   ...COMMON_RULES,
   ordered: BOOLEAN_RULE,
   batchSize: integerRule(1, 100_000),
+  results: [(value) => value === 'all' || value === 'failed', '"all" or "failed"'],
   onProgress: FUNCTION_RULE,
 };
 

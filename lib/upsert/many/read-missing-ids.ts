@@ -1,7 +1,7 @@
 /** The `_id`s of documents that a bulkWrite updated, which its answer does not report. */
 import type { AnyModel } from '../../mongoose-internals';
 import type { UpsertOptions } from '../upsert-options';
-import { findStored, toReading } from './find-stored';
+import { findStored } from './find-stored';
 import type { ReadyRow, Row, Written } from './send-rows';
 
 /** One query for each conflict target; none where all rows were created or were read before. */
@@ -12,13 +12,7 @@ export async function readMissingIds(
 ): Promise<void> {
   const group = rows.filter(isWithoutId);
   const stored = await findStored(model, options, group, []);
-  for (const row of group) {
-    const { filter } = row.prepared;
-    row.outcome._id =
-      stored.get(row)?.['_id'] ??
-      // Equal for the server alone: by a collation, or as values of other types.
-      (await model.collection.findOne(filter, toReading(model, options, [row], [])))?._id;
-  }
+  for (const row of group) row.outcome._id = stored.get(row)?.['_id'];
 }
 
 function isWithoutId(row: Row): row is ReadyRow & { outcome: Written } {

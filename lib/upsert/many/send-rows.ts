@@ -21,12 +21,18 @@ export interface Written {
 /** A row that can be sent. */
 export interface ReadyRow extends Row {
   prepared: PreparedUpsert;
+  /** Equal strings for equal keys, collations aside. */
+  keyText: string;
   /** The caller's update with operators, cast. */
   operators: Promise<object>;
   update: SentUpdate;
   attempts: number;
   /** The `_id` of the document that the row found when it was compared. */
   storedId?: unknown;
+}
+
+export function isFailed({ outcome }: Row): boolean {
+  return outcome !== undefined && 'error' in outcome;
 }
 
 /** What the rows of a batch share. */
