@@ -6,6 +6,7 @@ import type { ConflictRule } from '../on-conflict';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import { valueAt } from '../prepare/paths-and-values';
 import type { UpsertWrite } from '../prepare/plan-write';
+import { checkQueryKeepsShardKey } from '../prepare/shard-key';
 import { skipsMiddleware, type SaveOrUpsertOptions } from '../upsert-options';
 import { sendFindAndModify } from './find-and-modify';
 import { isSmall, buildUpdate, type SentUpdate } from './build-update';
@@ -60,11 +61,9 @@ export async function sendUpsert(
   replaceFindOneAndUpdate(query, (collection) => async (conditions, byQuery, byMongoose) => {
     const { hint, ...others } = byMongoose as { hint?: unknown };
     const { model, write } = prepared;
-    const update = buildUpdate(
-      write,
-      removeCopiedFilter(byQuery, conditions),
-      isSmall(model, write),
-    );
+    const own = removeCopiedFilter(byQuery, conditions);
+    const update = buildUpdate(write, own, isSmall(model, write));
+    checkQueryKeepsShardKey(model, prepared.key, own);
     const { created, value: stored } = await sendFindAndModify(
       collection,
       prepared,
