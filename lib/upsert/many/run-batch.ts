@@ -38,7 +38,7 @@ export async function runBatch(
   );
   for (const row of chains.flatMap((chain) => chain.slice(1))) {
     const { model: own, write } = row.prepared;
-    row.update = buildUpdate(write, await row.operators, isSmall(own, write));
+    row.update = buildUpdate(write, await row.operators, () => isSmall(own, write));
   }
   try {
     if (ordered) await sendInOrder(batch, rows);
@@ -77,7 +77,7 @@ async function prepareRow(
     const { model, write } = prepared;
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
-    const update = buildUpdate(write, await operators, false);
+    const update = buildUpdate(write, await operators, () => false);
     return { prepared, keyText: toKeyText(prepared), operators, update, attempts: 0 };
   } catch (error) {
     return { outcome: { error: error as Error } };

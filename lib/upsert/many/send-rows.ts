@@ -1,5 +1,6 @@
 /** Sends rows as one bulkWrite, and reads from its answer what became of each. */
 import type { ClientSession } from 'mongoose';
+import { captureFrames, setFrames, withoutStack } from '../../convert/stack';
 import { isInTransaction, type AnyModel } from '../../mongoose-internals';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import { convertUpsertError, sendFindAndModify } from '../send/find-and-modify';
@@ -118,7 +119,7 @@ interface BulkResult {
 }
 
 async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): Promise<void> {
-  const { model, session } = batch;
+  const { model } = batch;
   const operations = rows.map(({ prepared: { filter, target }, update }) => ({
     updateOne: {
       filter,
@@ -135,20 +136,7 @@ async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): P
   } catch (error) {
     if (!isOfRows(error)) throw error;
     ({ result, writeErrors } = error);
-  }
-  for (const writeError of writeErrors) {
-    const row = rows[writeError.index] as ReadyRow;
-    const { prepared, update } = row;
-    const { filter, write } = prepared;
-    const error = convertUpsertError(toServerError(model, writeError), {
-      model: prepared.model,
-      write,
-      filter,
-      update,
-    });
-    // There it is the end of all rows.
-    if (isInTransaction(session)) throw error;
-    row.outcome = { error };
+    setErrors(batch, rows, writeErrors);
   }
   const end = ordered && writeErrors[0] ? writeErrors[0].index : rows.length;
   rows.slice(0, end).forEach((row, place) => {
@@ -156,6 +144,27 @@ async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): P
     const changed = created || row.prepared.write.kind !== 'skip';
     row.outcome ??= { created, changed, _id: created ? result.upsertedIds[place] : row.storedId };
   });
+}
+
+/** @throws the first error in a transaction, which aborts it */
+function setErrors({ model, session }: Batch, rows: ReadyRow[], writeErrors: WriteError[]): void {
+  // One stack for all rows: to capture one takes as long as to convert an error.
+  const frames = captureFrames();
+  for (const writeError of writeErrors) {
+    const row = rows[writeError.index] as ReadyRow;
+    const { prepared, update } = row;
+    const { filter, write } = prepared;
+    const serverError = withoutStack(() => toServerError(model, writeError));
+    const error = convertUpsertError(serverError, {
+      model: prepared.model,
+      write,
+      filter,
+      update,
+    });
+    setFrames(error, frames);
+    if (isInTransaction(session)) throw error;
+    row.outcome = { error };
+  }
 }
 
 /** Rows that the server refused, and nothing else that went wrong. */

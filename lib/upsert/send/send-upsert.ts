@@ -62,7 +62,7 @@ export async function sendUpsert(
     const { hint, ...others } = byMongoose as { hint?: unknown };
     const { model, write } = prepared;
     const own = removeCopiedFilter(byQuery, conditions);
-    const update = buildUpdate(write, own, isSmall(model, write));
+    const update = buildUpdate(write, own, () => isSmall(model, write));
     checkQueryKeepsShardKey(model, prepared.key, own);
     const { created, value: stored } = await sendFindAndModify(
       collection,
