@@ -122,7 +122,8 @@ interface UniqueGuardStatics {
    * unique indexes that the schema declares: where one was never built, the answer is that of the
    * schema, and it takes a scan of the collection.
    *
-   * One round trip, and one for each collation in use.
+   * One query for each unique index, all at once; in a session one after the other. Each reads at most two
+   * documents. Where an array has several keys, a violated index takes up to one more for each of them.
    *
    * @param input the paths of the document
    * @param options see {@link CheckUniqueOptions}
@@ -173,8 +174,8 @@ interface UniqueGuardStatics {
 interface UniqueGuardMethods {
   /**
    * No guarantee either: `Model.checkUnique()` for a document. Says which unique indexes its save would
-   * violate now, of those on its modified paths (for a new document: of all). At most one round trip, and
-   * one for each collation in use; none where nothing on an index is modified.
+   * violate now, of those on its modified paths (for a new document: of all). One query for each of them, as
+   * of the static; none where nothing on an index is modified.
    *
    * @param options `session`: the session to read in. Default: the document's own.
    * @returns the ValidationError, or null
