@@ -9,6 +9,7 @@ export function sameValueFor({ base }: AnyModel): IsSameValue {
   const { EJSON } = base.mongo.BSON;
   return (a, b) => {
     if (a === b) return true;
+    if (typeof a === 'string' && typeof b === 'string') return false;
     const number = toNumberText(a);
     if (number !== undefined) return number === toNumberText(b);
     if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();

@@ -1,3 +1,4 @@
+import { captureFrames } from '../convert/stack';
 import {
   addErrors,
   makeValidationError,
@@ -92,7 +93,7 @@ async function check(
   const violations = await findViolations(model, written, indexes, options);
   const [first, ...others] = toIndexErrorsOf(model, write, violations);
   if (first === undefined) return null;
-  const error = makeValidationError(model, first, undefined);
+  const error = makeValidationError(model, first, undefined, captureFrames());
   for (const { validatorErrors } of others) addErrors(error, validatorErrors);
   return error;
 }

@@ -35,10 +35,11 @@ export function carryOver(from: object, target: object): void {
   const { errorResponse } = from as { errorResponse?: unknown };
   // The driver copies whatever the server answers.
   const answered = Object.keys(Object(errorResponse) as object);
-  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(from))) {
+  // Of all descriptors that of `stack` would have V8 format the stack.
+  for (const name of Object.keys(from)) {
     const isTheirs = THEIRS.has(name) || answered.includes(name);
-    if (descriptor.enumerable && !isTheirs && !(name in target)) {
-      Object.defineProperty(target, name, descriptor);
-    }
+    if (isTheirs || name in target) continue;
+    const descriptor = Object.getOwnPropertyDescriptor(from, name) as PropertyDescriptor;
+    Object.defineProperty(target, name, descriptor);
   }
 }

@@ -38,6 +38,7 @@ export function toBulkValidationError(
     conversion.model,
     { validatorErrors, keyPattern, keyValue },
     cause,
+    conversion.frames,
   );
   if (others.length > 0) error.message += `; other write errors: ${listRows(others)}`;
   return addHidden(error, {

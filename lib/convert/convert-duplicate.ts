@@ -12,6 +12,7 @@ import { findViolatedIndex, toViolatedIndex, type ViolatedIndex } from './match-
 import { reportOptionMistakes } from './option-mistakes';
 import { isIndexBuild, parseDuplicateKey, type DuplicateKey } from './parse-duplicate-key';
 import { toRefusedKey } from './refused-key';
+import type { Frames } from './stack';
 import { toIndexErrors } from './to-validator-errors';
 import { addHidden, makeValidationError, type UniqueValidationError } from './validation-error';
 
@@ -21,6 +22,8 @@ export interface Conversion {
   options: UniqueGuardOptions;
   indexes: UniqueIndex[];
   indexNames: string[];
+  /** The frames of the errors that are made. */
+  frames: Frames;
   /** Called with each row that is left as it is, while others are converted. */
   onLeft: (row: object, reason: string) => void;
 }
@@ -28,10 +31,11 @@ export interface Conversion {
 export function startConversion(
   model: AnyModel,
   options: UniqueGuardOptions,
+  frames: Frames,
   onLeft: Conversion['onLeft'],
 ): Conversion {
   const indexes = findUniqueIndexes(model);
-  return { model, options, indexes, indexNames: indexes.map(({ name }) => name), onLeft };
+  return { model, options, indexes, indexNames: indexes.map(({ name }) => name), frames, onLeft };
 }
 
 /** The ValidationError, or a sentence that says why this duplicate is left as it is. */
@@ -59,7 +63,8 @@ export function convertDuplicate(
   if (errors === undefined)
     return 'The violated index has no path that an error can be reported on.';
   const isHidden = errors.hidesValue || hasFoundValue(duplicate, cause);
-  const error = makeValidationError(model, errors, isHidden ? hideCause(cause) : cause);
+  const shownCause = isHidden ? hideCause(cause) : cause;
+  const error = makeValidationError(model, errors, shownCause, conversion.frames);
   const reason = reportOptionMistakes(model, options);
   return reason === undefined ? error : addHidden(error, { uniqueGuard: { reason } });
 }

@@ -8,6 +8,7 @@ import { carryOver } from './carry-over';
 import { decorateBulkWriteError, toBulkValidationError } from './convert-bulk';
 import { convertDuplicate, startConversion } from './convert-duplicate';
 import { findDuplicates, isOfServer } from './find-duplicates';
+import { captureFrames, framesOf } from './stack';
 import { addHidden, isUniqueValidationError, type UniqueValidationError } from './validation-error';
 
 /** How the error of a write reaches its caller. */
@@ -80,7 +81,9 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
   const found =
     shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
   if (found === undefined || (shape.kind !== 'any' && !isOfServer(found))) return error;
-  const conversion = startConversion(model, findOptions(model.schema), (row, reason) => {
+  // The driver's frames are many below a bulk: the caller's would not be among the ten that V8 keeps.
+  const frames = shape.kind === 'rows' ? captureFrames() : framesOf(found.error);
+  const conversion = startConversion(model, findOptions(model.schema), frames, (row, reason) => {
     if (!hasNote(row)) leaveWithNote(row, model, { reason });
   });
   const carry = (outcome: object | string) => {

@@ -5,6 +5,7 @@ import { findPathTypes } from '../schema/find-path-types';
 import { isRelated, withoutPlaces } from '../schema/path';
 import { schemasOf } from '../schema/unique-index';
 import { findUnknownPaths } from './option-mistakes';
+import { framesOf, setFrames } from './stack';
 import { addHidden } from './validation-error';
 
 const MESSAGE = 'E11000 duplicate key error (the value is hidden)';
@@ -27,27 +28,24 @@ function isUnselected(schema: AnySchema, path: string): boolean {
   return [...at, ...above, ...below].some(({ options }) => options?.select === false);
 }
 
-/** The driver's error without its text, its keyValue and the operation: they all hold the value. */
+/** The driver's error without its message, its keyValue and the operation: they all hold the value. */
 export function hideCause(cause: object): object {
   const { index, code, codeName, keyPattern, errorLabelSet } = cause as Record<string, unknown>;
   const kept = { index, code, codeName, keyPattern };
   if (!(cause instanceof Error)) return { ...kept, errmsg: MESSAGE };
-  const copy = Object.assign(Object.create(Object.getPrototypeOf(cause) as object) as object, kept);
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(cause) as object) as Error, kept);
   // The driver's getter for labels reads that set.
-  return addHidden(copy, { message: MESSAGE, stack: hideStack(cause), errorLabelSet });
+  addHidden(copy, { message: MESSAGE, errorLabelSet });
+  setFrames(copy, framesOf(cause));
+  return copy;
 }
 
-/** For an error that has to stay the same object: its text alone is replaced. */
+/** For an error that has to stay the same object: its message alone is replaced. */
 export function hideMessage(error: Error): void {
-  const stack = hideStack(error);
+  const frames = framesOf(error)();
   error.message = MESSAGE;
-  error.stack = stack;
+  error.stack = `${error.name}: ${MESSAGE}${frames}`;
   // The driver keeps the server's answer there once more.
   if ('errorResponse' in error)
     Reflect.defineProperty(error, 'errorResponse', { enumerable: false });
-}
-
-function hideStack({ name, stack = '' }: Error): string {
-  const frames = stack.split('\n').filter((line) => line.startsWith('    at '));
-  return [`${name}: ${MESSAGE}`, ...frames].join('\n');
 }

@@ -1,5 +1,5 @@
 /** Which index was violated: by its key pattern, else by its name. Pure. */
-import { isSamePattern, type UniqueIndex } from '../schema/unique-index';
+import { isSamePattern, isTextPattern, type UniqueIndex } from '../schema/unique-index';
 import type { DuplicateKey } from './parse-duplicate-key';
 
 export interface ViolatedIndex {
@@ -35,6 +35,7 @@ export function toViolatedIndex({ name, keyPattern, collation }: UniqueIndex): V
 
 /** The server keeps the paths of a text index among its weights, and two names in their place. */
 function toStoredPattern(keyPattern: Record<string, unknown>): Record<string, unknown> {
+  if (!isTextPattern(keyPattern)) return keyPattern;
   return Object.fromEntries(
     Object.entries(keyPattern).flatMap(([path, direction]) =>
       direction === 'text'

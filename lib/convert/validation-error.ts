@@ -3,6 +3,7 @@ import type { Error as MongooseErrors } from 'mongoose';
 import { nameModelInMessage, type AnyModel } from '../mongoose-internals';
 import type { PathOf, RawDocumentOf } from '../schema/document-of';
 import type { BulkOperation } from '../write/bulk-operation';
+import { setFrames, type Frames } from './stack';
 
 /** The error of one path, as it stands in `error.errors`. */
 export type UniqueValidatorError = MongooseErrors.ValidatorError & {
@@ -72,7 +73,7 @@ export function makeValidatorError(
   );
 }
 
-/** A stack takes as long as all the rest, and that of the ValidationError around it says the same. */
+/** To capture a stack takes as long as all the rest. */
 function withoutStack<T>(make: () => T): T {
   const { stackTraceLimit } = Error;
   // Not an assignment: that throws where an app has frozen its globals.
@@ -89,8 +90,10 @@ export function makeValidationError(
   model: AnyModel,
   { validatorErrors, keyPattern, keyValue }: ViolatedKey,
   cause: unknown,
+  frames: Frames,
 ): UniqueValidationError {
-  const error = new model.base.Error.ValidationError() as UniqueValidationError;
+  const error = withoutStack(() => new model.base.Error.ValidationError() as UniqueValidationError);
+  setFrames(error, frames);
   nameModelInMessage(error, model);
   addErrors(error, validatorErrors);
   return addHidden(error, { code: 11000, keyPattern, keyValue, cause, model });

@@ -43,14 +43,16 @@ export const SESSION_RULE: Rule = [
 
 /** Throws a TypeError that names the option, the given value and what is allowed. Undefined counts as missing. */
 export function checkRules(what: string, given: unknown, rules: Rules): void {
-  const allowed = Object.keys(rules).join(', ');
+  const allowed = () => Object.keys(rules).join(', ');
   if (!isObject(given) || Array.isArray(given)) {
-    throw new TypeError(`${what} is ${show(given)}; it must be an object with any of ${allowed}.`);
+    throw new TypeError(
+      `${what} is ${show(given)}; it must be an object with any of ${allowed()}.`,
+    );
   }
   for (const [name, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (rule === undefined) {
-      throw new TypeError(`${what} has no ${show(name)}; allowed are ${allowed}.`);
+      throw new TypeError(`${what} has no ${show(name)}; allowed are ${allowed()}.`);
     }
     const [check, kind] = rule;
     if (value !== undefined && !check(value)) {

@@ -112,17 +112,28 @@ export function isTextPattern(keyPattern: Record<string, unknown>): boolean {
 
 /** The same paths in the same order and direction; the paths of a text index have no order. */
 export function isSamePattern(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
-  return JSON.stringify(toEntries(a)) === JSON.stringify(toEntries(b));
+  const others = toEntries(b);
+  const entries = toEntries(a);
+  return (
+    entries.length === others.length &&
+    entries.every(([path, direction], place) => {
+      const [otherPath, otherDirection] = others[place] as Entry;
+      return path === otherPath && direction === otherDirection;
+    })
+  );
 }
 
-function toEntries(keyPattern: Record<string, unknown>): unknown[] {
-  const entries = Object.entries(keyPattern).map(([path, direction]) => [
+type Entry = [path: string, direction: string | number];
+
+function toEntries(keyPattern: Record<string, unknown>): Entry[] {
+  const entries = Object.entries(keyPattern).map(([path, direction]): Entry => [
     path,
     typeof direction === 'string' ? direction : Number(direction),
   ]);
-  const isText = ([, direction]: unknown[]) => direction === 'text';
+  if (!isTextPattern(keyPattern)) return entries;
+  const isText = ([, direction]: Entry) => direction === 'text';
   const textEntries = entries.filter(isText).sort();
-  return entries.map((entry) => (isText(entry) ? textEntries.shift() : entry));
+  return entries.map((entry) => (isText(entry) ? (textEntries.shift() as Entry) : entry));
 }
 
 /** The driver's own way to name an index, `email_1_tenant_-1`. */

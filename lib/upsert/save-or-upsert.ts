@@ -2,6 +2,8 @@
  * `Model.saveOrUpsert()`: prepares one input (prepare/), sends it, again after a lost race (send/), then
  * runs post('save') middleware. It never calls `save()`.
  */
+import { captureFrames, setFrames } from '../convert/stack';
+import { isUniqueValidationError } from '../convert/validation-error';
 import { isMongooseDocument, type AnyDocument, type AnyModel } from '../mongoose-internals';
 import { finishSave, toSaveError } from './post-save';
 import {
@@ -16,17 +18,17 @@ import { checkOptionsOfOne, type SaveOrUpsertOptions } from './upsert-options';
 
 /** What saveOrUpsert resolves to. */
 export interface SaveOrUpsertResult<Doc> {
-  /** The document after the write; with `onConflict: 'skip'` as it was. */
+  /** The document after the write; with `onConflict: 'skip'` the stored one. */
   doc: Doc;
-  /** Was there none before? */
+  /** True if the write inserted the document. */
   created: boolean;
   /**
-   * Is the document a new one, or was a stored value other than `updatedAt` another one before? Undefined
-   * for an existing document of a schema without `updatedAt`, which is written without comparing.
-   * An update with operators counts as a change.
+   * True for a new document, and if a stored value other than `updatedAt` changed. Undefined for an
+   * existing document of a schema without `updatedAt`, which is written without comparing. An update
+   * with operators counts as a change.
    */
   changed: boolean | undefined;
-  /** How often the write was sent: 1, unless another one took the key in between. */
+  /** How often the write was sent: 1, unless another write used the key in between. */
   attempts: number;
 }
 
@@ -49,7 +51,7 @@ export async function saveOrUpsert(
   return { doc, created, changed, attempts };
 }
 
-/** Sends it again after a race that the server did not settle, a bounded number of times. */
+/** Retries a lost race, at most `maxRetries` times. */
 async function sendUntilDone(
   call: UpsertCall,
   prepared: PreparedUpsert,
@@ -63,6 +65,8 @@ async function sendUntilDone(
       const isRace = isLostRace(prepared.target, error);
       if (isRace) noteAttempts(error, attempts);
       if (!isRace || attempts > maxRetries) {
+        // The driver's own ten frames end in the query.
+        if (isUniqueValidationError(error)) setFrames(error, captureFrames());
         throw await toSaveError(prepared.seen.inserted, options, error);
       }
       await waitBeforeRetry(attempts - 1);

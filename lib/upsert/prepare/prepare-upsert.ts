@@ -36,6 +36,7 @@ import {
 import { hasMiddleware, runSaveMiddleware, watchIsNew } from './run-middleware';
 import { toUpsertFilter, type UpsertFilter } from './to-filter';
 import { isPlainObject, valueAt, type Fields } from './paths-and-values';
+import { checkShardKeyStays } from './shard-key';
 import { planWrite, type UpsertWrite } from './plan-write';
 
 /** What is the same for every input of one call. */
@@ -138,6 +139,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     );
     onUpdate = await run(existing, mayChange ? takeSnapshot(model, existing) : undefined);
   }
+  if (onUpdate !== onInsert) checkShardKeyStays(model, found.key, onUpdate.document);
   const write = planWrite(model, rule, document, onInsert, onUpdate, timestamps, found);
   const seen = { inserted, existing };
   return { model, target, ...found, write, lack: onInsert.lack, seen, isFinished };

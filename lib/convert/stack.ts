@@ -1,0 +1,41 @@
+/** The stack of an error that takes another one's place: its own first line, above the caller's frames. */
+
+/**
+ * The lines below the first. A function, since V8 formats a stack when it is first read, and that takes
+ * longer than a whole conversion.
+ */
+export type Frames = () => string;
+
+/**
+ * The frames of an error that exists. None where its stack does not contain its message: what cannot be
+ * told from a message may show a hidden value.
+ */
+export function framesOf(error: object): Frames {
+  const { message } = error as { message?: unknown };
+  return () => {
+    const { stack } = error as { stack?: unknown };
+    const place = String(stack).indexOf(String(message));
+    const rest = place === -1 ? '' : String(stack).slice(place + String(message).length);
+    return rest.startsWith('\n') ? rest : '';
+  };
+}
+
+/** The frames of whoever calls this. */
+export function captureFrames(): Frames {
+  const here = { stack: '' };
+  Error.captureStackTrace(here, captureFrames);
+  // Without a message the first line is one line.
+  return () => here.stack.replace(/^.*/, '');
+}
+
+/** Sets the stack. The first line shows the message as it is when the stack is read. */
+export function setFrames(error: Error, frames: Frames): void {
+  Object.defineProperty(error, 'stack', {
+    get: () => `${error.name}: ${error.message}${frames()}`,
+    set: (value: unknown) => {
+      Object.defineProperty(error, 'stack', { value, writable: true });
+    },
+    enumerable: false,
+    configurable: true,
+  });
+}
