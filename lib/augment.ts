@@ -125,7 +125,8 @@ interface UniqueGuardStatics {
    * no middleware runs. It reads from the primary, for each unique index that the schema declares. An
    * index that was never built costs a scan of the collection.
    *
-   * One round trip, and one for each collation in use.
+   * One query for each unique index, all at once; in a session one after the other. Each reads at most two
+   * documents. Where an array has several keys, a violated index takes up to one more for each of them.
    *
    * @param input the paths of the document
    * @param options see {@link CheckUniqueOptions}
@@ -175,8 +176,8 @@ interface UniqueGuardStatics {
 interface UniqueGuardMethods {
   /**
    * `Model.checkUnique()` for a document, advisory as well. Reports which unique indexes its save would
-   * violate now: those on its modified paths, or all for a new document. At most one round trip, and one
-   * for each collation in use; none where no path of an index is modified.
+   * violate now: those on its modified paths, or all for a new document. One query for each of them, as of
+   * the static; none where no path of an index is modified.
    *
    * @param options `session`: the session to read in. Default: the document's own.
    * @returns the ValidationError, or null
