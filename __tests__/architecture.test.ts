@@ -35,6 +35,7 @@ const ZONES = [
   'schema',
   'bson',
   'options',
+  'diagnostics.ts',
   'mongoose-internals.ts',
 ];
 const zoneOf = (file: string) => ZONES.indexOf(file.split('/')[0] ?? '');

@@ -327,8 +327,26 @@ describe('each function without its member', () => {
       ],
     ),
     ['findParentConnection', () => internals.findParentConnection(none), undefined],
+    ['findOperation', () => internals.findOperation(none), undefined],
   ])('%s answers what is safe', (_, call, expected) => {
     expect(call()).toBe(expected);
+  });
+
+  it('preventInit: models without $init and without the methods build nothing', async () => {
+    const Model: Record<string, unknown> = { schema: { emit: jest.fn() } };
+    internals.preventInit({ Model } as never);
+    const init = (Model['init'] as () => Promise<unknown>).bind(Model);
+    expect(await init()).toBe(Model);
+    expect(init()).toBe(init());
+    for (const name of [
+      'createCollection',
+      'createIndexes',
+      'createSearchIndexes',
+      'ensureIndexes',
+      'syncIndexes',
+    ]) {
+      expect(await (Model[name] as () => Promise<unknown>)()).toBeUndefined();
+    }
   });
 
   it('findValidationError throws: a value that could not be cast would pass for a free one', () => {

@@ -5,6 +5,7 @@ import { collectViolations } from './check/collect-all';
 import { isUniqueValidationError } from './convert/validation-error';
 import {
   findDocumentSession,
+  findOperation,
   findSaveOptions,
   findSession,
   isInTransaction,
@@ -54,7 +55,13 @@ function convertSaveError(this: AnyDocument, error: unknown, _result: unknown, n
     options: findSaveOptions(this),
     session: findDocumentSession(this),
   });
-  convertOne(error, this.constructor, () => toDocumentWrite(this), call, next);
+  convertOne(
+    error,
+    this.constructor,
+    () => Object.assign(toDocumentWrite(this), { operation: 'save' }),
+    call,
+    next,
+  );
 }
 
 function convertInsertManyError(
@@ -93,6 +100,7 @@ function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, n
   const write = (): DocumentWrite => ({
     document: this.getUpdate() ?? {},
     isComplete: true,
+    operation: findOperation(this),
     ...filterOf(this),
   });
   convertOne(error, this.model, write, () => callOf(this), next);
@@ -106,7 +114,10 @@ function convertAggregateError(
   next: Next,
 ): void {
   const model = this.model();
-  const write = (): Write => ({ isOut: isOutOf(model, this.pipeline()) });
+  const write = (): Write => ({
+    operation: 'aggregate',
+    isOut: isOutOf(model, this.pipeline()),
+  });
   next(convertError(error, model, { kind: 'single', write }));
 }
 
@@ -118,7 +129,7 @@ function isOutOf({ collection, db }: AnyModel, pipeline: object[]): boolean {
 }
 
 function toUpdateWrite(query: AnyQuery): UpdateWrite {
-  return { update: query.getUpdate() ?? {}, ...filterOf(query) };
+  return { update: query.getUpdate() ?? {}, operation: findOperation(query), ...filterOf(query) };
 }
 
 function filterOf(query: AnyQuery): Pick<UpdateWrite, 'filter' | 'mayInsert' | 'collation'> {

@@ -616,6 +616,11 @@ export function findParentConnection(connection: Connection): Connection | undef
   return Array.isArray(otherDbs) ? (otherDbs[0] as Connection | undefined) : undefined;
 }
 
+/** The name of a query's operation. Relies on `op`; without it a published duplicate names no operation. */
+export function findOperation(query: object): string | undefined {
+  return (query as { op?: string }).op;
+}
+
 /**
  * From here on no model of this Mongoose creates a collection or builds an index. Relies on `Model.init`
  * keeping its promise in `$init`; without it models wait for nothing, and still build nothing.

@@ -1,5 +1,6 @@
 import { auditUniqueIndexes } from './audit/audit-unique-indexes';
 import { checkUnique, checkUniqueDocument } from './check/check-unique';
+import { toTraced } from './diagnostics';
 import { attachHooks } from './hooks';
 import type { AnySchema } from './mongoose-internals';
 import { checkOptions, PLUGIN, type UniqueGuardOptions } from './options/plugin-options';
@@ -37,11 +38,14 @@ function checkSchema(schema: unknown): void {
   );
 }
 
+const tracedSaveOrUpsert = toTraced('saveOrUpsert', saveOrUpsert);
+const tracedSaveOrUpsertMany = toTraced('saveOrUpsertMany', saveOrUpsertMany);
+
 /** An existing static stays: the user's own, or ours if the plugin was applied before. */
 function attachStatics(schema: AnySchema): void {
   const statics = schema.statics as Record<string, unknown>;
-  statics['saveOrUpsert'] ??= saveOrUpsert;
-  statics['saveOrUpsertMany'] ??= saveOrUpsertMany;
+  statics['saveOrUpsert'] ??= tracedSaveOrUpsert;
+  statics['saveOrUpsertMany'] ??= tracedSaveOrUpsertMany;
   statics['checkUnique'] ??= checkUnique;
   statics['auditUniqueIndexes'] ??= auditUniqueIndexes;
 }

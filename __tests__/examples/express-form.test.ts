@@ -750,6 +750,42 @@ describe('the command', () => {
     expect(await exited).toEqual([0, null]);
   });
 
+  it('turns off the buttons that drop an index or delete documents on a MONGODB_URI', async () => {
+    const uri = new URL(testUri());
+    uri.pathname += '_own';
+    await withMongoose(new Mongoose(), async (other) => {
+      const stored = other.connection.useDb(uri.pathname.slice(1));
+      const contacts = stored.collection('tourcontacts');
+      await contacts.insertOne({ email: 'mine@example.org', name: 'Mine' });
+      const child = run({ PORT: '0', MONGODB_URI: uri.href });
+      const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+      const site = request(
+        line.replace('Tour: ', '').replace('localhost', '127.0.0.1').slice(0, -1),
+      );
+      const snapshot = async () => [await contacts.find().toArray(), await contacts.indexes()];
+      const before = await snapshot();
+
+      const page = await site.get('/indexes').expect(200);
+      expect(page.text).toContain('This database is yours, so the buttons are off.');
+      const forms = [...page.text.matchAll(/action="(\/indexes\/\w+)"><button([^>]*)>/g)];
+      expect(forms.map(([, action]) => action)).toEqual([
+        '/indexes/lose',
+        '/indexes/merge',
+        '/indexes/build',
+      ]);
+      for (const [, action = '', attributes] of forms) {
+        expect(attributes).toContain(' disabled');
+        const refused = await site.post(action).expect(403);
+        expect(refused.text).toContain('changes no index and deletes nothing');
+      }
+      // The other pages write, and delete only what they wrote themselves.
+      await site.post('/race').expect(200);
+      expect(await snapshot()).toEqual(before);
+      expect(await stored.collection('tourcounters').countDocuments()).toBe(0);
+      await stored.dropDatabase();
+    });
+  });
+
   it('says that the port is taken, and ends', async () => {
     const other: Server = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');

@@ -92,7 +92,7 @@ function convertRows(
   for (const row of rows) {
     const { writeError } = row;
     const { operation, write } = readOperation(row.op);
-    const outcome = convertDuplicate(conversion, row, write, writeError);
+    const outcome = convertDuplicate(conversion, row, { ...write, operation }, writeError);
     if (typeof outcome === 'string') {
       left.push({ row: writeError, reason: outcome });
     } else {

@@ -1,4 +1,5 @@
 /** Stages 2 to 4 for one duplicate: from what the server reported to a ValidationError, or the reason why not. */
+import { publishDuplicate } from '../diagnostics';
 import { findWireVersion, type AnyModel } from '../mongoose-internals';
 import type { UniqueGuardOptions } from '../options/plugin-options';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
@@ -45,17 +46,40 @@ export function convertDuplicate(
   write: Write,
   cause: object,
 ): UniqueValidationError | string {
-  const { model, options, indexes, indexNames } = conversion;
-  const key = parseDuplicateKey(duplicate, indexNames);
+  const key = parseDuplicateKey(duplicate, conversion.indexNames);
+  const index =
+    findViolatedIndex(key, conversion.indexes) ??
+    (duplicate.isServers ? findOnlyPossibleIndex(key, write, conversion) : undefined);
+  let converted = false;
+  try {
+    const outcome = convertKey(conversion, duplicate, { key, index }, write, cause);
+    converted = typeof outcome === 'object';
+    return outcome;
+  } finally {
+    // Also where a message function throws: the error is then left as it is.
+    publishDuplicate(() => ({
+      model: conversion.model.modelName,
+      index: key.indexName ?? index?.name,
+      paths: Object.keys(key.keyPattern ?? index?.keyPattern ?? {}),
+      operation: write.operation,
+      converted,
+    }));
+  }
+}
+
+function convertKey(
+  { model, options, frames }: Conversion,
+  duplicate: ServerDuplicate,
+  { key, index }: { key: DuplicateKey; index: ViolatedIndex | undefined },
+  write: Write,
+  cause: object,
+): UniqueValidationError | string {
   if (isOfAnotherCollection(key, model, write.isOut)) {
     const { db, collection } = model;
     const named = `${String(key.db)}.${String(key.collection)}`;
     return `The error is about the collection ${named}, not ${db.name}.${collection.name}.`;
   }
   if (isIndexBuild(duplicate.text)) return explainIndexBuild(model, key);
-  const index =
-    findViolatedIndex(key, indexes) ??
-    (duplicate.isServers ? findOnlyPossibleIndex(key, write, conversion) : undefined);
   const refused = toRefusedKey(model, key, write);
   if (index === undefined || refused.absent.length > 0) return explainDuplicate(model, refused);
   const isPlain = key.hasFlags === true || isFlagging(model);
@@ -64,7 +88,7 @@ export function convertDuplicate(
     return 'The violated index has no path that an error can be reported on.';
   const isHidden = errors.hidesValue || hasFoundValue(duplicate, cause);
   const shownCause = isHidden ? hideCause(cause) : cause;
-  const error = makeValidationError(model, errors, shownCause, conversion.frames);
+  const error = makeValidationError(model, errors, shownCause, frames);
   const reason = reportOptionMistakes(model, options);
   return reason === undefined ? error : addHidden(error, { uniqueGuard: { reason } });
 }

@@ -4,6 +4,8 @@ import { isPlace } from '../schema/fragment';
 
 /** What one write sent to the server. */
 export interface Write {
+  /** Mongoose's name of the operation, for diagnostics. */
+  operation?: string | undefined;
   /** A whole document (insert, replacement) or what is known of one (save of a loaded document). */
   document?: object;
   /** A value of the document that can be read without making the whole of it. */

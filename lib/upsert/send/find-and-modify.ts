@@ -48,6 +48,9 @@ export function convertUpsertError(
   const written = Array.isArray(update)
     ? { document: write.inserted, isComplete: true }
     : { update };
-  const shape = { kind: 'single', write: () => ({ ...written, filter, mayInsert: true }) } as const;
+  const shape = {
+    kind: 'single',
+    write: () => ({ ...written, filter, mayInsert: true, operation: 'saveOrUpsert' }),
+  } as const;
   return convertError(error, model, shape) as Error;
 }
