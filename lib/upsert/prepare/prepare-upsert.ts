@@ -36,7 +36,7 @@ import {
 import { hasMiddleware, runSaveMiddleware, watchIsNew } from './run-middleware';
 import { toUpsertFilter, type UpsertFilter } from './to-filter';
 import { isPlainObject, valueAt, type Fields } from './paths-and-values';
-import { checkShardKeyStays } from './shard-key';
+import { checkShardKeyStays } from './check-shard-key';
 import { planWrite, type UpsertWrite } from './plan-write';
 
 /** What is the same for every input of one call. */

@@ -6,7 +6,7 @@ import type { ConflictRule } from '../on-conflict';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import { valueAt } from '../prepare/paths-and-values';
 import type { UpsertWrite } from '../prepare/plan-write';
-import { checkQueryKeepsShardKey } from '../prepare/shard-key';
+import { checkQueryKeepsShardKey } from '../prepare/check-shard-key';
 import { skipsMiddleware, type SaveOrUpsertOptions } from '../upsert-options';
 import { sendFindAndModify } from './find-and-modify';
 import { isSmall, buildUpdate, type SentUpdate } from './build-update';
