@@ -5,7 +5,7 @@ import { show } from '../../options/show';
 import { findTargets } from '../../schema/conflict-target';
 import { startUpsertCall } from '../prepare/prepare-upsert';
 import { checkOptionsOfMany, type SaveOrUpsertManyOptions } from '../upsert-options';
-import { readMissingIds } from './read-missing-ids';
+import { completeIds } from './complete-ids';
 import { runPostSaveOfRows } from './run-post-save-of-rows';
 import { runBatch } from './run-batch';
 import type { Row } from './send-rows';
@@ -68,7 +68,7 @@ export async function saveOrUpsertMany(
     for await (const batch of toBatches(inputs, batchSize)) {
       const rows = await runBatch(call, batch, { ordered });
       addTo(result, rows, toExisting);
-      await readMissingIds(this, options, rows);
+      await completeIds(this, options, rows);
       await runPostSaveOfRows(call, rows);
       onProgress?.({ done: result.results.length, ...total });
       if (ordered && result.failed > 0) break;
