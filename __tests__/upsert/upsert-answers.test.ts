@@ -42,7 +42,7 @@ it.each([
     for (const n of [1, 2, 2]) {
       const { results } = await model.saveOrUpsertMany([{ _id, key: 'a', n }]);
       const { _id: expected } = (await model.findOne({ key: 'a' }).orFail()) as { _id: unknown };
-      const [{ _id: reported }] = results as unknown as [{ _id: string }];
+      const [{ _id: reported }] = results as unknown as [{ _id: number }];
       expect(String(reported)).toBe(String(expected));
       expect(reported.constructor).toBe((expected as object).constructor);
     }
