@@ -98,6 +98,7 @@ describe('numbers as text', () => {
     [70, '7e1'],
     [7.25, '725e-2'],
     [0.5, '5e-1'],
+    [0.001, '1e-3'],
     [1e-7, '1e-7'],
     [1.5e300, '15e299'],
     [10n ** 20n, '1e20'],
@@ -114,7 +115,7 @@ describe('numbers as text', () => {
     [{}, undefined],
     [[7], undefined],
     [new Date(7), undefined],
-    [new ObjectId(), undefined],
+    [new ObjectId(ID), undefined],
     [{ _bsontype: 'Int32', toString: () => '7' }, undefined],
   ])('%p is %p', (value, text) => {
     expect(toNumberText(value)).toBe(text);
@@ -134,9 +135,9 @@ describe('objects that are documents of their own', () => {
     ['a', false],
     [1, false],
     [() => 1, false],
-    [new Date(), false],
+    [new Date(0), false],
     [/a/, false],
-    [new ObjectId(), false],
+    [new ObjectId(ID), false],
     [decimal('1'), false],
   ])('%p: %p', (value, expected) => {
     expect(isEmbedded(value)).toBe(expected);
@@ -153,7 +154,7 @@ describe('objects that are documents of their own', () => {
     [['$gt'], false],
     ['$gt', false],
     [null, false],
-    [new ObjectId(), false],
+    [new ObjectId(ID), false],
   ])('of operators: %p: %p', (value, expected) => {
     expect(isOperatorObject(value)).toBe(expected);
   });

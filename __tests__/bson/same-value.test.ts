@@ -33,7 +33,7 @@ const PAIRS: [a: unknown, b: unknown, sameValue: boolean, sameBytes: boolean][] 
   [new ObjectId(ID), new Types.ObjectId(ID), true, true],
   [new ObjectId(ID), ID, false, false],
   [ID, new ObjectId(ID), false, false],
-  [new ObjectId(ID), new ObjectId(), false, false],
+  [new ObjectId(ID), new ObjectId(`${ID.slice(1)}0`), false, false],
   [new Binary(Buffer.from('a')), new Binary(Buffer.from('b')), false, false],
   [{ a: 1, b: 2 }, { a: 1, b: 2 }, true, true],
   [{ a: 1, b: 2 }, { b: 2, a: 1 }, false, false],
@@ -50,7 +50,7 @@ it.each(PAIRS)('%p and %p: the same value: %p, the same bytes: %p', (a, b, value
 });
 
 it.each<[unknown, boolean]>([
-  [new ObjectId(), true],
+  [new ObjectId(ID), true],
   [{ _bsontype: 'ObjectId', toHexString: () => ID }, true],
   [{ _bsontype: 'Binary' }, false],
   [{}, false],
@@ -59,4 +59,8 @@ it.each<[unknown, boolean]>([
   [undefined, false],
 ])('an ObjectId of any copy of the driver: %p: %p', (value, expected) => {
   expect(isObjectId(value)).toBe(expected);
+});
+
+it('the same bytes are sent for an object with an undefined value and without', () => {
+  expect(isSameBytes({ a: 1 }, { a: 1, b: undefined })).toBe(true);
 });
