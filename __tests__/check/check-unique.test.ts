@@ -50,7 +50,7 @@ const paths = async (answer: Promise<unknown>) => {
 const sent = () => commands.take().length;
 
 describe('Model.checkUnique', () => {
-  it('tells all that is taken as the ValidationError of a write, in one round trip', async () => {
+  it('reports every conflicting field as the ValidationError of a write, in one round trip', async () => {
     const error = await check(alice);
     expect(sent()).toBe(1);
     expect(error).toBeInstanceOf(mongoose.Error.ValidationError);
@@ -67,7 +67,7 @@ describe('Model.checkUnique', () => {
     expect(JSON.parse(JSON.stringify(error))).not.toHaveProperty('code');
   });
 
-  it('is null where nothing is taken, and writes nothing', async () => {
+  it('is null where no value is in use, and writes nothing', async () => {
     expect(await check({ email: 'c@x', username: 'carol', slug: 'new' })).toBeNull();
     expect(sent()).toBe(1);
     expect(await User.countDocuments()).toBe(2);
@@ -86,7 +86,7 @@ describe('Model.checkUnique', () => {
     expect(ran).not.toHaveBeenCalled();
   });
 
-  it('takes null and missing for one, as a unique index does', async () => {
+  it('treats null and missing as equal, as a unique index does', async () => {
     await User.collection.insertOne({ email: 'x' });
     expect(await paths(check({ email: 'free', username: null, slug: 'free' }))).toEqual([
       'username',
@@ -94,7 +94,7 @@ describe('Model.checkUnique', () => {
     expect(await paths(check({ email: 'free', slug: 'free' }))).toEqual(['username']);
   });
 
-  it('knows an _id that is taken, and does not ask for one that it makes', async () => {
+  it('reports an _id that is already in use, and does not ask for one that it generates', async () => {
     const free = { email: 'c@x', username: 'c', slug: 'new' };
     expect(await paths(check({ ...free, _id: ids.alice }))).toEqual(['_id']);
     expect(await paths(check({ ...free, _id: String(ids.alice) }))).toEqual(['_id']);
@@ -117,7 +117,7 @@ describe('Model.checkUnique', () => {
     expect(await paths(Base.checkUnique({ email: 'f', badge: 'b' } as never))).toBeNull();
   });
 
-  it('does not put together under a collation what stands in two elements', async () => {
+  it('does not combine values of two elements under a collation', async () => {
     const row = new Schema({ a: String, b: String }, { _id: false });
     const schema = new Schema({ list: [row] }).index(
       { 'list.a': 1, 'list.b': 1 },
@@ -151,7 +151,7 @@ describe('exclude', () => {
     ['an _id as text', () => String(ids.alice)],
     ['a document', () => User.hydrate({ _id: ids.alice })],
     ['a lean document', () => ({ _id: ids.alice, email: 'whatever' })],
-  ])('leaves out the document with %s, and no other', async (_, exclude) => {
+  ])('excludes the document with %s, and no other', async (_, exclude) => {
     expect(await check(alice, { exclude: exclude() })).toBeNull();
     const asBob = { ...alice, username: 'bob' };
     expect(await paths(check(asBob, { exclude: exclude() }))).toEqual(['username']);
@@ -165,7 +165,7 @@ describe('exclude', () => {
     ['a number', 7],
     ['an object', { a: 1, b: 'x' }],
     ['bytes', Buffer.from('x')],
-  ])('takes an _id that is %s', async (_, _id) => {
+  ])('accepts an _id that is %s', async (_, _id) => {
     const type =
       _id instanceof Buffer
         ? Buffer
@@ -205,7 +205,7 @@ describe('paths', () => {
     expect(commands.take()[0]).toMatchObject({ filter: { email: { $eq: 'a@x' } } });
   });
 
-  it('takes a part of the input for what it is: what is missing is not null', async () => {
+  it('reads the input as a part of a document: a missing path is not null', async () => {
     await User.collection.insertOne({ tenant: 'main' });
     expect(await check({ email: 'free' }, { paths: ['email'] })).toBeNull();
     expect(sent()).toBe(2);
@@ -284,7 +284,7 @@ describe('a value that cannot be', () => {
     }
   });
 
-  it('rejects with what a save would say of it where it cannot be cast', async () => {
+  it('rejects with the error of a save where it cannot be cast', async () => {
     const input = { ...alice, count: 'many' };
     const error = await rejection(check(input));
     expect(error).toBeInstanceOf(mongoose.Error.ValidationError);
@@ -301,7 +301,7 @@ describe('a value that cannot be', () => {
   });
 });
 
-describe('what is not told, though the server refuses the insert', () => {
+describe('what is not reported, though the server refuses the insert', () => {
   const partial = (partialFilterExpression: Doc, fields: Doc = {}, options: Doc = {}) =>
     new Schema({ email: String, state: String, ...fields } as never).index({ email: 1 }, {
       unique: true,
@@ -390,7 +390,7 @@ describe('what is not told, though the server refuses the insert', () => {
   });
 });
 
-describe('a document that no index takes or that holds strange values', () => {
+describe('a document that no index accepts or that holds unusual values', () => {
   it('is no duplicate where two of its arrays meet, which the server refuses for itself', async () => {
     const schema = new Schema({ a: [String], b: [String] }).index({ a: 1, b: 1 }, { unique: true });
     const model = await compile(schema as Schema);
@@ -583,7 +583,7 @@ describe('session', () => {
 });
 
 describe('what it is not', () => {
-  it('is a guarantee: of many that hear that a key is free, the index lets one in', async () => {
+  it('is a guarantee: of many callers that see a free key, the index accepts one', async () => {
     const input = { name: 'C', email: 'c@x', username: 'carol', slug: 'c' };
     const answers = await Promise.all(
       Array.from({ length: 20 }, async () => {
@@ -595,7 +595,7 @@ describe('what it is not', () => {
     expect(answers.filter(isUniqueValidationError)).toHaveLength(19);
   });
 
-  it('is quiet when the server does not answer: it rejects with what the server says', async () => {
+  it('is silent when the server does not answer: it rejects with the error of the server', async () => {
     const boom = new Error('connection closed');
     jest.spyOn(User.collection, 'find').mockImplementationOnce((() => ({
       toArray: () => Promise.reject(boom),

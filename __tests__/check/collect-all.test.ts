@@ -47,7 +47,7 @@ const ALL = ['email', 'phone', 'slug', 'tenant', 'username'];
 
 const COLLECTING = WRITES.filter(({ shape, name }) => shape === 'single' && name !== 'updateMany');
 
-describe('collectAll: one error has all fields that are taken', () => {
+describe('collectAll: one error has every conflicting field', () => {
   let model: AnyModel;
   let plain: AnyModel;
   beforeAll(async () => {
@@ -106,7 +106,7 @@ describe('collectAll: one error has all fields that are taken', () => {
     }
   });
 
-  it('may be set for one call, and be taken back for one', async () => {
+  it('can be set for one call, and unset for one', async () => {
     const writes = (M: AnyModel, options: Doc, id: unknown): Promise<unknown>[] => [
       rejection(new M(taken).save(options)),
       rejection(M.create([taken], options)),
@@ -211,7 +211,7 @@ describe('the lookup', () => {
     ]);
   });
 
-  it("is not in the way of the model's own find middleware, and of sanitizeFilter", async () => {
+  it("does not run the model's own find middleware, nor sanitizeFilter", async () => {
     const schema = userSchema().set('strictQuery', true);
     schema.pre('find', function () {
       void this.where({ n: -1 });
@@ -685,7 +685,7 @@ describe('with other features', () => {
     expect(error.errors['tenant']?.properties.index).toBe('tenant_1_email_1');
   });
 
-  it('shows one duplicate once where a server tells the paths of its index and not its name', async () => {
+  it('shows one duplicate once where a server reports the paths of its index and not its name', async () => {
     const model = await compile(userSchema(), {
       ...collectAll,
       indexes: { email_1: { path: 'login' } },
@@ -700,7 +700,7 @@ describe('with other features', () => {
     expect(error).toHaveProperty('errors.email.properties.index', undefined);
   });
 
-  it('asks once where the plugin is there twice', async () => {
+  it('asks once where the plugin is applied twice', async () => {
     const schema = userSchema().plugin(uniqueGuard, collectAll);
     const model = await compile(schema as unknown as Schema, collectAll);
     await model.create(taken);
@@ -760,7 +760,7 @@ describe('with other features', () => {
     expect(await One.checkUnique({ email: 'free', badge: 'b' })).not.toBeNull();
   });
 
-  it('is the error of the one index in a transaction, for outside of it others may have the keys', async () => {
+  it('is the error of the one index in a transaction, because outside of it other documents may have the keys', async () => {
     const model = await compile(userSchema(), collectAll);
     await model.create([taken, free]);
     let lookups = -1;
@@ -809,7 +809,7 @@ describe('with other features', () => {
 });
 
 describe('a collection of 200,000 documents', () => {
-  it('is never scanned: each index answers for itself', async () => {
+  it('is never scanned: each lookup uses its index', async () => {
     const schema = userSchema().add({
       tags: [String],
       list: { type: [new Schema({ key: String }, { _id: false })], default: undefined },
