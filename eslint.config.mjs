@@ -42,6 +42,7 @@ export default tseslint.config(
       'coverage',
       'node_modules',
       'eslint.config.mjs',
+      '.build',
       // Each compiled, and the examples linted, by a test where its frameworks are installed.
       '__tests__/package/frameworks.mts',
       'examples/{fastify,graphql,nestjs,typegoose}',

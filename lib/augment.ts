@@ -6,16 +6,21 @@ import type { UniqueValidationError } from './convert/validation-error';
 import type { AnyModel } from './mongoose-internals';
 import type { UniqueGuardCallOptions } from './options/plugin-options';
 import type { HydratedDocumentOf, RawDocumentOf } from './schema/document-of';
-import type { SaveOrUpsertManyResult } from './upsert/many/save-or-upsert-many';
+import type {
+  SaveOrUpsertManyEntry,
+  SaveOrUpsertManyFailure,
+  SaveOrUpsertManyResult,
+} from './upsert/many/save-or-upsert-many';
 import type { SaveOrUpsertResult } from './upsert/save-or-upsert';
 import type {
   LeanOption,
+  ResultsOption,
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,
 } from './upsert/upsert-options';
 
-/** The virtuals of a model: what its documents have besides paths, methods and Mongoose's own. */
+/** The virtuals of a model: the members of its documents besides paths, methods and Mongoose's own. */
 type VirtualsOf<M, D = HydratedDocumentOf<M>> = {
   [
     K in Exclude<keyof D, keyof RawDocumentOf<M> | keyof Document> as D[K] extends (
@@ -28,7 +33,7 @@ type VirtualsOf<M, D = HydratedDocumentOf<M>> = {
 
 type PlainDocumentOf<M> = Require_id<RawDocumentOf<M>>;
 
-/** The document that saveOrUpsert resolves to: hydrated, or plain with the virtuals that `lean` asks for. */
+/** The document that saveOrUpsert resolves to: hydrated, or plain with the virtuals that `lean` selects. */
 export type SavedDocumentOf<M, Lean> = Lean extends true
   ? PlainDocumentOf<M>
   : Lean extends { virtuals: true }
@@ -40,26 +45,29 @@ export type SavedDocumentOf<M, Lean> = Lean extends true
 /** The statics that the plugin adds to a model. */
 interface UniqueGuardStatics {
   /**
-   * Creates the document, or updates, skips or replaces the one that is there: one atomic upsert on a
-   * unique index, safe when many call it at once.
+   * Creates the document, or updates, skips or replaces the one that exists: one atomic upsert on a
+   * unique index, safe under concurrency.
    *
-   * The input is cast and validated as a document; then the schema's own `pre('save')` middleware runs
-   * on it, so that an upsert never stores what a save would have hashed. Where middleware or a validator
-   * reads `isNew`, both run twice, for what was done for a new document must not reach one that exists.
-   * `post('save')` does not run: `created` tells what to do. `findOneAndUpdate` middleware runs.
+   * The input is cast and validated, and `pre('save')` middleware runs on it, so that an upsert never
+   * stores what a save would have hashed. Where middleware or a validator reads `isNew`, both run twice:
+   * once for a new document and once for one that exists. `findOneAndUpdate` middleware runs on the
+   * query. `post('save')` middleware runs after the write; what it throws rejects the call, though the
+   * document is written.
    *
-   * Written always: the given paths, what middleware changed, `updatedAt`. Only on insert: defaults,
-   * `createdAt`, immutable paths, `_id`. `onConflict` and `update` say otherwise.
+   * Written in any case: the given paths and what middleware changed. Written on insert only: defaults,
+   * `createdAt`, immutable paths, `_id`. Written if a value changes: `updatedAt`, and `__v` where `save()`
+   * raises it. `onConflict` selects another rule.
    *
-   * One round trip. When another write takes the key in between it runs again, `maxRetries` times with a
-   * short random wait, never in a transaction.
+   * One round trip. When another write uses the key in between, the upsert is sent again, at most
+   * `maxRetries` times after a short random wait, but never in a transaction.
    *
    * @param input the paths to write
    * @param options see {@link SaveOrUpsertOptions}
-   * @returns the document after the write, whether it was created, and after how many attempts
+   * @returns the document after the write, `created`, `changed` and the number of attempts
    * @throws ValidationError where the input is invalid (nothing was sent), another unique index refused
-   *   it (the document that has the key is untouched), or the last attempt failed (`error.attempts`)
-   * @throws TypeError where an option is wrong, the conflict target is not clear, or the input has no
+   *   the write (the document that holds the key is unchanged), or the last attempt failed
+   *   (`error.attempts`)
+   * @throws TypeError where an option is wrong, the conflict target is ambiguous, or the input has no
    *   value for it; nothing was sent
    *
    * @example
@@ -73,54 +81,63 @@ interface UniqueGuardStatics {
   ): Promise<SaveOrUpsertResult<SavedDocumentOf<M, Lean>>>;
 
   /**
-   * The same for many inputs: each batch is one bulkWrite, and one query more for the `_id`s of
-   * documents that were there. One input's failure does not stop the others. Inputs with the same key
-   * act one after the other, in order; a race is run again for those rows alone.
+   * {@link UniqueGuardStatics.saveOrUpsert} for many inputs. One failure does not stop the others. Inputs
+   * with the same key are written in order, by further bulkWrites; a race is retried for its rows alone.
    *
-   * `pre('validate')` and `pre('save')` middleware run on each input, those of a batch at the same time;
-   * no query middleware runs. Memory holds one batch and an entry for each input.
+   * `pre('validate')` and `pre('save')` middleware run on each input, concurrently within a batch, and
+   * `post('save')` on each written document. No query middleware runs.
+   *
+   * For each batch: one query that finds the rows that are stored already, and one `bulkWrite` of the
+   * others. Memory holds one batch and an entry for each input, or with `results: 'failed'` for each that
+   * failed.
    *
    * @param inputs an array, an iterable or an async iterable of inputs
    * @param options see {@link SaveOrUpsertManyOptions}
-   * @returns an entry for each input, and how many were created, updated, skipped and failed
+   * @returns an entry for each input, and how many were created, updated, unchanged, skipped and failed
    * @throws the driver's error where a batch as a whole failed, or what `inputs` or `onProgress` throw;
-   *   `error.partialResult` (not enumerable) has the entries of the batches that were written
-   * @throws in a transaction the first error that the server gives, for that ends it
+   *   `error.partialResult` (not enumerable) has an entry for everything that is known to be written
+   * @throws in a transaction the first error of the server, which aborts it
    * @throws TypeError where an option is wrong; nothing was sent
    *
    * @example
    * const { created, failed, results } = await User.saveOrUpsertMany(rows, { batchSize: 500 });
    * for (const { index, error } of results) if (error) log(`row ${index}: ${error.message}`);
    */
-  saveOrUpsertMany<M extends AnyModel>(
+  saveOrUpsertMany<M extends AnyModel, Results extends ResultsOption = 'all'>(
     this: M,
     inputs: Iterable<SaveInput<RawDocumentOf<M>>> | AsyncIterable<SaveInput<RawDocumentOf<M>>>,
-    options?: SaveOrUpsertManyOptions<RawDocumentOf<M>>,
-  ): Promise<SaveOrUpsertManyResult<HydratedDocumentOf<M>['_id']>>;
+    options?: SaveOrUpsertManyOptions<RawDocumentOf<M>, Results>,
+  ): Promise<
+    SaveOrUpsertManyResult<
+      HydratedDocumentOf<M>['_id'],
+      Results extends 'failed'
+        ? SaveOrUpsertManyFailure
+        : SaveOrUpsertManyEntry<HydratedDocumentOf<M>['_id']>
+    >
+  >;
 
   /**
-   * No guarantee: another write may come before yours, and then the index refuses yours. Use it to tell
-   * a user early, and catch the error of the write all the same.
+   * Reports which unique indexes a new document with this input would violate now. Advisory, since it is
+   * racy: another write may come before yours, and then the index refuses yours. Use it to inform a user
+   * early, and still catch the error of the write.
    *
-   * Says which unique indexes a new document with this input would violate now.
+   * The input is cast as a document (setters and defaults run), but not validated. Nothing is written and
+   * no middleware runs. It reads from the primary, for each unique index that the schema declares. An
+   * index that was never built costs a scan of the collection.
    *
-   * The input is cast as a document (setters and defaults run); what else a save would validate is no
-   * part of the answer. Nothing is written and no middleware runs. It reads on the primary, by the
-   * unique indexes that the schema declares: where one was never built, the answer is that of the
-   * schema, and it takes a scan of the collection.
-   *
-   * One round trip, and one for each collation in use.
+   * One query for each unique index, all at once; in a session one after the other. Each reads at most two
+   * documents. Where an array has several keys, a violated index takes up to one more for each of them.
    *
    * @param input the paths of the document
    * @param options see {@link CheckUniqueOptions}
-   * @returns the ValidationError with the errors of all indexes that would refuse it, as the write
-   *   would give them one by one; null where none would
-   * @throws ValidationError where a value on a unique index cannot be cast, as a save would
-   * @throws TypeError where a value is an object of operators, or an option is wrong; nothing was sent
+   * @returns the ValidationError with the errors of all indexes that would refuse the write; null where
+   *   none would
+   * @throws ValidationError where a value on a unique index cannot be cast, as in a save
+   * @throws TypeError where a value is an object with operators, or an option is wrong; nothing was sent
    *
    * @example
-   * const taken = await User.checkUnique({ email }, { paths: 'email', exclude: user._id });
-   * if (taken) console.log(taken.errors.email?.message);
+   * const duplicate = await User.checkUnique({ email }, { paths: 'email', exclude: user._id });
+   * if (duplicate) console.log(duplicate.errors.email?.message);
    */
   checkUnique<M extends AnyModel>(
     this: M,
@@ -130,20 +147,19 @@ interface UniqueGuardStatics {
 
   /**
    * Compares the unique indexes that the schema declares, its base's and its discriminators' included,
-   * with those that the collection has, and finds the documents that block the ones that are not there.
-   * It changes nothing.
+   * with those of the collection, and finds the documents that block the missing ones. It changes
+   * nothing.
    *
-   * A key counts as the index would count it: sparse, partial and collated indexes, arrays, missing
-   * paths as null. Of a text or geo index, and of one on a numbered path, nothing is looked for that
-   * blocks it; `notExamined` says so.
+   * Keys are compared as the index compares them: sparse, partial and collated indexes, arrays, missing
+   * paths as null. For a text or geo index, and for one on a numbered path, no blocking documents are
+   * searched; `notExamined` gives the reason.
    *
-   * One round trip where all is well. An index that is not there costs one collection scan, three where
-   * documents block it, on the server, which goes to its disk for what does not fit in memory: on a
-   * large collection run it where a scan does no harm. Keys and `_id`s are as the driver gives them;
-   * the whole is fit for JSON where they are.
+   * One round trip where every index is as declared. A missing index costs one collection scan on the
+   * server, three where documents block it; the server uses its disk for what does not fit in memory. On
+   * a large collection, run it where a scan does no harm. Keys and `_id`s are the driver's values.
    *
-   * A value that errors hide (`hideValues`, `select: false`) is left out of `blocking.groups[].key`.
-   * Servers before MongoDB 6.0 give two `_id`s at most for each key.
+   * A value that errors hide (`hideValues`, `select: false`) is omitted from `blocking.groups[].key`.
+   * Servers before MongoDB 6.0 return at most two `_id`s for each key.
    *
    * @param options see {@link AuditOptions}
    * @throws TypeError where an option is wrong; Error where the model has no connection; the server's
@@ -159,9 +175,9 @@ interface UniqueGuardStatics {
 /** The method that the plugin adds to a document. */
 interface UniqueGuardMethods {
   /**
-   * No guarantee either: `Model.checkUnique()` for a document. Says which unique indexes its save would
-   * violate now, of those on its modified paths (for a new document: of all). At most one round trip, and
-   * one for each collation in use; none where nothing on an index is modified.
+   * `Model.checkUnique()` for a document, advisory as well. Reports which unique indexes its save would
+   * violate now: those on its modified paths, or all for a new document. One query for each of them, as of
+   * the static; none where no path of an index is modified.
    *
    * @param options `session`: the session to read in. Default: the document's own.
    * @returns the ValidationError, or null
@@ -170,7 +186,7 @@ interface UniqueGuardMethods {
    *
    * @example
    * user.set(request.body);
-   * const taken = await user.checkUnique();
+   * const duplicate = await user.checkUnique();
    */
   checkUnique(options?: Pick<CheckUniqueOptions, 'session'>): Promise<UniqueValidationError | null>;
 }
@@ -180,8 +196,8 @@ interface UniqueGuardOption {
   uniqueGuard?: UniqueGuardCallOptions;
 }
 
-// The plugin cannot change the type of the schema it is given, so the statics show on every model,
-// on those without the plugin too.
+// The plugin cannot change the type of the schema that it is applied to, so the statics are typed on
+// every model, also on those without the plugin.
 declare module 'mongoose' {
   // A merged interface repeats the name of the parameter.
   // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-empty-object-type
@@ -190,7 +206,7 @@ declare module 'mongoose' {
   interface Document<T> extends UniqueGuardMethods {}
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type
   interface SaveOptions extends UniqueGuardOption {}
-  // `Model.updateOne` and `replaceOne` take these by `setOptions()` alone: their own type of options is
+  // `Model.updateOne` and `replaceOne` accept these by `setOptions()` only: the type of their options is
   // no interface.
   // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-empty-object-type
   interface QueryOptions<DocType> extends UniqueGuardOption {}

@@ -14,10 +14,12 @@ export type { HydratedDocumentOf, RawDocumentOf } from './schema/document-of';
 export type { SaveOrUpsertResult } from './upsert/save-or-upsert';
 export type {
   SaveOrUpsertManyEntry,
+  SaveOrUpsertManyFailure,
   SaveOrUpsertManyResult,
 } from './upsert/many/save-or-upsert-many';
 export type {
   LeanOption,
+  ResultsOption,
   SaveInput,
   SaveOrUpsertManyOptions,
   SaveOrUpsertOptions,

@@ -1,8 +1,8 @@
-/** `npm run bench`: prints a table and writes it into the guide of internals. Exits with 1 where a bar is not met. */
+/** `npm run bench`: prints a table, writes it into the guide of internals, and draws the chart of the README. Exits with 1 where a bar is not met. */
 import mongoose from 'mongoose';
 import { startEmbeddedMongoDB } from '../../examples/embedded-mongodb';
 import { benchParse } from './parse';
-import { toTable, writeToGuide } from './report';
+import { toTable, writeChart, writeToGuide } from './report';
 import { benchStubbed } from './stubbed';
 import { benchPeer, benchSuccess, benchUpsert } from './writes';
 
@@ -22,6 +22,7 @@ async function main(): Promise<void> {
     const table = toTable(rows, server.version);
     console.log(table);
     await writeToGuide(table);
+    writeChart(rows);
     if (rows.some(({ isMet }) => !isMet)) process.exitCode = 1;
   } finally {
     await mongoose.disconnect();

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import mongoose from 'mongoose';
 import * as prettier from 'prettier';
+import { toAltText, toChart } from './chart';
 
 export interface Row {
   what: string;
@@ -40,4 +41,30 @@ export async function writeToGuide(table: string): Promise<void> {
   );
   const config = await prettier.resolveConfig(GUIDE);
   writeFileSync(GUIDE, await prettier.format(changed, { ...config, filepath: GUIDE }));
+}
+
+const CHART = path.resolve(__dirname, '../../examples/internals/cost.svg');
+const README = path.resolve(__dirname, '../../README.md');
+const IMAGE = /!\[[^\]]*\](?=\(examples\/internals\/cost\.svg\))/;
+
+/** The chart, and its numbers in words: npm shows the README without the image. */
+export function writeChart(rows: Pick<Row, 'what' | 'measured'>[]): void {
+  writeFileSync(CHART, toChart(rows));
+  const readme = readFileSync(README, 'utf8');
+  if (!IMAGE.test(readme)) throw new Error(`${README} has no place for the chart`);
+  writeFileSync(
+    README,
+    readme.replace(IMAGE, () => `![${toAltText(rows)}]`),
+  );
+}
+
+/** The rows of the table that the guide has. */
+export function readRows(guide: string): Pick<Row, 'what' | 'measured'>[] {
+  const [table = ''] = BETWEEN.exec(guide) ?? [];
+  const cells = table
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .slice(2)
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+  return cells.map(([, what = '', measured = '']) => ({ what, measured }));
 }

@@ -181,6 +181,10 @@ export async function many() {
     yield await Promise.resolve({ email: 'a@x' });
   }
   await User.saveOrUpsertMany(rows());
+  const { results: failures } = await User.saveOrUpsertMany(rows(), { results: 'failed' });
+  for (const { error } of failures) is<Error>()(error);
+  // @ts-expect-error neither of the two
+  await User.saveOrUpsertMany(rows(), { results: 'none' });
   // @ts-expect-error a wrong type
   await User.saveOrUpsertMany([{ email: 5 }]);
   // @ts-expect-error one input is not many

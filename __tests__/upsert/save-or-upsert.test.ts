@@ -519,7 +519,7 @@ it("rejects where the query's middleware keeps the write from being sent", async
   });
   const User = await compile(schema);
   await expect(User.saveOrUpsert({ email: 'a@x' })).rejects.toThrow(
-    "saveOrUpsert: pre('findOneAndUpdate') middleware kept the write from being sent.",
+    "saveOrUpsert: pre('findOneAndUpdate') middleware prevented the write; it must not call mongoose.skipMiddlewareFunction().",
   );
   expect(await stored(User)).toEqual([]);
 });

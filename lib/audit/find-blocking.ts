@@ -1,6 +1,5 @@
 /** Finds the documents that would make the build of a unique index fail. Reads only. */
 import type { AnyModel } from '../mongoose-internals';
-import { isObject } from '../options/is-object';
 import {
   toDocumentsPipeline,
   toGroupsPipeline,
@@ -10,6 +9,7 @@ import {
   type TotalsRow,
 } from './blocking-pipeline';
 import { findDatabase } from './database-index';
+import { isRecentServer } from './server';
 import type { IndexSpec } from './declared-index';
 
 /** The documents that prevent a unique index from being built. */
@@ -74,21 +74,6 @@ async function run<Row>(model: AnyModel, { collation }: IndexSpec, stages: Stage
     ...(collation && { collation: collation as { locale: string } }),
   });
   return (await rows.toArray()) as Row[];
-}
-
-/** MongoDB 6.0: from there on there are both `$firstN` and windows. */
-const WIRE_VERSION = 17;
-const COMMAND_NOT_FOUND = 59;
-
-/** MongoDB 6.0 or later? One round trip. */
-export async function isRecentServer(model: AnyModel): Promise<boolean> {
-  const db = await findDatabase(model);
-  const { maxWireVersion } = (await db.command({ hello: 1 }).catch((error: unknown) => {
-    // A server so old that the command has another name.
-    if (isObject(error) && error['code'] === COMMAND_NOT_FOUND) return {};
-    throw error;
-  })) as { maxWireVersion?: number };
-  return Number(maxWireVersion) >= WIRE_VERSION;
 }
 
 function toGroup(

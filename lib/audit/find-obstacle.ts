@@ -1,18 +1,20 @@
 /** Why the server would refuse to build a declared index, whatever the documents hold. */
 import { explainBlocked, explainExpression, NOT_UNIQUE } from '../explain/explain-refused-build';
+import { explainSharded } from '../explain/explain-sharded';
 import { findRefusedExpression } from '../explain/refused-expression';
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import { show } from '../options/show';
+import { beginsWithShardKey } from '../schema/shard-key';
 import { isSamePattern, modelsOfCollection } from '../schema/unique-index';
 import { findDifferences, isOnSamePaths, type IndexComparison } from './compare-indexes';
 import type { CollectionIndexes, DatabaseIndex } from './database-index';
 import type { IndexSpec } from './declared-index';
-import { isRecentServer } from './find-blocking';
+import { findActualShardKey, isRecentServer } from './server';
 
 /**
  * A sentence that explains it, as explainUniqueIndexError does for the server's own error; undefined
  * where nothing stands in the way, or where an index of the database prevents duplicates already. One
- * round trip where the answer depends on the version of the server, else none.
+ * round trip, or two, about the server's version, and about the shard key on a sharded cluster.
  */
 export async function findObstacle(
   model: AnyModel,
@@ -22,7 +24,21 @@ export async function findObstacle(
 ): Promise<string | undefined> {
   const isGuarded = actual?.isUnique === true && isOnSamePaths(declared, actual.spec);
   if (isGuarded || existing.isView) return undefined;
-  return (await explainFilter(model, declared)) ?? explainBlocker(model, declared, existing);
+  return (
+    (await explainFilter(model, declared)) ??
+    (await explainBlocker(model, declared, existing)) ??
+    explainSharding(model, declared)
+  );
+}
+
+async function explainSharding(
+  model: AnyModel,
+  { name, keyPattern }: IndexSpec,
+): Promise<string | undefined> {
+  const shardKey = await findActualShardKey(model);
+  return shardKey === undefined || beginsWithShardKey(keyPattern, shardKey)
+    ? undefined
+    : explainSharded(name, model, Object.keys(keyPattern), shardKey);
 }
 
 async function explainFilter(model: AnyModel, declared: IndexSpec): Promise<string | undefined> {

@@ -19,9 +19,9 @@ import { toKnownWrite } from './known-write';
 const COLLECT_LIMIT = 1000;
 
 /**
- * Adds to `error` the errors of every other unique index that the same write violates, by one query
- * (one for each collation in use). Takes at most {@link COLLECT_LIMIT} and never rejects: where the
- * lookup fails, the error stays as it is, with what failed in `error.uniqueGuard`.
+ * Adds to `error` the errors of every other unique index that the same write violates, by one query for
+ * each, all at once. Takes at most {@link COLLECT_LIMIT} and never rejects: where a query fails, the error
+ * stays as it is, with what failed in `error.uniqueGuard`.
  *
  * Not for a write in a transaction: the duplicate has aborted it, and outside of it the documents
  * that it deleted or changed still have their old keys.

@@ -1,18 +1,19 @@
-/** Which query finds the document that holds an index's key, and which keys to compare it with. Pure. */
-import { isEmbedded, isOperatorObject } from '../bson/comparable';
+/** Which query finds the documents that hold an index's key. Pure. */
+import { isOperatorObject } from '../bson/comparable';
 import { findIndexKeys, hasPlaces, type IndexKey } from '../schema/index-keys';
 import { isSelected, pathsOfFilter, toConjunctions } from '../schema/partial-filter';
-import { prefixesOf } from '../schema/path';
 import type { UniqueIndex } from '../schema/unique-index';
+import { inOneElement } from './in-one-element';
 import type { KnownDocument } from './known-document';
 
 type Filter = Record<string, unknown>;
 
 export interface Lookup {
   index: UniqueIndex;
+  /** Those of the document that is written. */
   keys: IndexKey[];
-  /** Together they find each document with one of the keys, and maybe some more. */
-  branches: Filter[];
+  /** Finds exactly the documents with one of these keys. */
+  toFilter: (keys: IndexKey[]) => Filter;
 }
 
 /** More would be a query that takes longer to plan than to run. */
@@ -29,49 +30,55 @@ export function toLookup(index: UniqueIndex, known: KnownDocument): Lookup | und
   const isOpen = [...paths, ...pathsOfFilter(expression)].some(known.isChanged);
   if (!isOpen || hasPlaces(index)) return undefined;
   if (!paths.every((path) => known.isKnown(path, collation))) return undefined;
-  // The server compares strings for us, but would not say which values are of one element.
-  if (collation && sharesArray(known.document, paths)) return undefined;
   if (expression && !isSelected(expression, known, collation !== undefined)) return undefined;
   const keys = findIndexKeys(index, known.document);
   if (sparse && paths.length > 1 && keys.some(([first]) => first === null)) return undefined;
-  const conjunctions = expression ? toConjunctions(expression) : [[]];
-  const alternatives = paths.map((path, at): Alternatives => {
-    const values = keys.map((key) => key[at]);
-    return [path, toConditions(path, values, sparse === true && paths.length === 1)];
+  const branches = toBranches(index, keys);
+  const isFeasible = branches.length > 0 && branches.length <= MAX_BRANCHES;
+  if (!isFeasible) return undefined;
+  return { index, keys, toFilter: (some) => toFilter(toBranches(index, some)) };
+}
+
+function toFilter(branches: Filter[]): Filter {
+  const [branch = {}, ...others] = branches;
+  return others.length === 0 ? branch : { $or: branches };
+}
+
+/** Together they find each document with one of the keys, and no other. */
+function toBranches(index: UniqueIndex, keys: IndexKey[]): Filter[] {
+  const { keyPattern, sparse, builtFilter: expression } = index;
+  const paths = Object.keys(keyPattern);
+  const varying = paths.filter((_, at) => keys.some((key) => key[at] !== keys[0]?.[at]));
+  // Values of two paths that belong to one key must not be mixed with those of another.
+  const groups = varying.length > 1 ? keys.map((key) => [key]) : [keys];
+  const conjunctions = (expression ? toConjunctions(expression) : [[]]) ?? [];
+  return groups.flatMap((group) => {
+    const alternatives = paths.map((path, at): Alternatives => {
+      const values = [...new Set(group.map((key) => key[at]))];
+      return [path, toConditions(path, values, sparse === true && paths.length === 1)];
+    });
+    return product(alternatives)
+      .flatMap(inOneElement)
+      .flatMap((branch) =>
+        conjunctions.map((parts) => (parts.length === 0 ? branch : { ...branch, $and: parts })),
+      );
   });
-  const branches = product(alternatives).flatMap((branch) =>
-    (conjunctions ?? []).map((parts) => (parts.length === 0 ? branch : { ...branch, $and: parts })),
-  );
-  const isFeasible = branches.length > 0 && branches.length <= MAX_BRANCHES && keys.length > 0;
-  return isFeasible ? { index, keys, branches } : undefined;
 }
 
-function sharesArray(document: Filter, paths: string[]): boolean {
-  const arrays = paths.map((path) =>
-    prefixesOf(path).find((prefix) => Array.isArray(findAt(document, prefix))),
-  );
-  return arrays.some((array, at) => array !== undefined && arrays.indexOf(array) !== at);
-}
-
-function findAt(document: unknown, path: string): unknown {
-  return path
-    .split('.')
-    .reduce<unknown>(
-      (value, segment) =>
-        isEmbedded(value) && Object.hasOwn(value, segment) ? value[segment] : undefined,
-      document,
-    );
-}
-
-/** Conditions, any of which may hold: equality alone, so that each has its own place in the index. */
+/** Conditions, any of which may hold: equality, so that each has its own place in the index. */
 function toConditions(path: string, values: unknown[], isSparse: boolean): Filter[] {
-  const [strings, others]: [unknown[], unknown[]] = [[], []];
+  const conditions: Filter[] = [];
+  const listed: unknown[] = [];
   for (const value of values) {
-    if (value !== null) (isLiteralOnly(value) ? others : strings).push(value ?? []);
+    if (value === null) continue;
+    // In an index an array without elements is a value of its own, and any other array an element.
+    if (value === undefined) conditions.push({ $eq: [], $size: 0 });
+    else if (Array.isArray(value)) conditions.push({ $eq: value, $elemMatch: { $eq: value } });
+    else if (isLiteralOnly(value)) conditions.push({ $eq: value });
+    else listed.push(value);
   }
-  const conditions: Filter[] = others.map((value) => ({ $eq: value }));
-  if (strings.length > 0)
-    conditions.push(strings.length === 1 ? { $eq: strings[0] } : { $in: strings });
+  if (listed.length > 0)
+    conditions.push(listed.length === 1 ? { $eq: listed[0] } : { $in: listed });
   if (!values.includes(null)) return conditions;
   // Equality with null finds missing paths too, so the server takes no sparse index for it.
   if (isSparse) return [...conditions, { $type: 'null' }];

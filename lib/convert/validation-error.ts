@@ -3,7 +3,7 @@ import type { Error as MongooseErrors } from 'mongoose';
 import { nameModelInMessage, type AnyModel } from '../mongoose-internals';
 import type { PathOf, RawDocumentOf } from '../schema/document-of';
 import type { BulkOperation } from '../write/bulk-operation';
-import { setFrames, type Frames } from './stack';
+import { setFrames, withoutStack, type Frames } from './stack';
 
 /** The error of one path, as it stands in `error.errors`. */
 export type UniqueValidatorError = MongooseErrors.ValidatorError & {
@@ -71,18 +71,6 @@ export function makeValidatorError(
   return withoutStack(
     () => new model.base.Error.ValidatorError(withMessage as never) as UniqueValidatorError,
   );
-}
-
-/** To capture a stack takes as long as all the rest. */
-function withoutStack<T>(make: () => T): T {
-  const { stackTraceLimit } = Error;
-  // Not an assignment: that throws where an app has frozen its globals.
-  Reflect.set(Error, 'stackTraceLimit', 0);
-  try {
-    return make();
-  } finally {
-    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
-  }
 }
 
 /** Not made from the document: that would leave the error on it and fail its next save. */

@@ -1,7 +1,9 @@
 /** Why the server refuses to build an index at all: 67 and 224, 85 and 86. Pure. */
 import { dropCommand } from '../convert/explain-duplicate';
 import type { AnyModel, AnySchema } from '../mongoose-internals';
-import { readDeclaredFilters, modelsOfCollection } from '../schema/unique-index';
+import type { ShardKey } from '../schema/shard-key';
+import { findUniqueIndexes, modelsOfCollection, readDeclaredFilters } from '../schema/unique-index';
+import { explainSharded } from './explain-sharded';
 import { findRefusedExpression, type RefusedExpression } from './refused-expression';
 
 /** A sentence or two; undefined for any other error. */
@@ -11,8 +13,29 @@ export function explainRefusedBuild(
 ): string | undefined {
   const { code, message } = error;
   if (typeof message !== 'string') return undefined;
-  if (code === 67 || code === 224) return explainExpressionError(message, model);
+  if (code === 67 || code === 224) {
+    return explainShardedError(message, model) ?? explainExpressionError(message, model);
+  }
   return code === 85 || code === 86 ? explainConflict(message, model) : undefined;
+}
+
+const UNIQUE = 'cannot create unique index over ';
+const SHARDED = ' with shard key pattern ';
+
+function explainShardedError(message: string, model: AnyModel | undefined): string | undefined {
+  const start = message.indexOf(UNIQUE);
+  const middle = message.indexOf(SHARDED, start);
+  if (start < 0 || middle < 0) return undefined;
+  const end = message.indexOf('}', middle) + 1;
+  const paths = [...parseSpec(message.slice(start + UNIQUE.length, middle)).keys()];
+  const shardKey = parseSpec(message.slice(middle + SHARDED.length, end));
+  const declared = model === undefined ? [] : findUniqueIndexes(model);
+  const index = declared.find(({ keyPattern }) => Object.keys(keyPattern).join() === paths.join());
+  const entries = [...shardKey].map(([path, kind]) => [
+    path,
+    kind.includes('hashed') ? 'hashed' : Number(kind),
+  ]);
+  return explainSharded(index?.name, model, paths, Object.fromEntries(entries) as ShardKey);
 }
 
 /** MongoDB 4.4 words it in one way, 6.0 in another; of the second kind there are other errors as well. */

@@ -21,8 +21,9 @@ import { explainRefusedBuild } from './explain-refused-build';
  * - a duplicate, converted by the plugin or not: another document has the key, a value is missing, or
  *   the index is left over from a path that the schema does not have;
  * - an index that could not be built: duplicates in the data, an unsupported `partialFilterExpression`
- *   (codes 67 and 224), or another index in the way (85 and 86), as `Model.init()`, `createIndexes()`,
- *   `ensureIndexes()` and `syncIndexes()` reject with them;
+ *   (codes 67 and 224), a shard key that the index does not begin with (67), or another index in the way
+ *   (85 and 86), as `Model.init()`, `createIndexes()`, `ensureIndexes()` and `syncIndexes()` reject with
+ *   them;
  * - what the plugin left as it was: `error.uniqueGuard.reason`.
  *
  * Returns undefined for anything else, such as a duplicate of another collection. Values that errors

@@ -90,9 +90,9 @@ export interface UniqueGuardOptions {
   conflictTarget?: ConflictTarget;
   /**
    * The server reports one violated index. `true`: after a duplicate on `save`, `create`, `insertOne`,
-   * `updateOne`, `replaceOne`, `findOneAndUpdate` or `findOneAndReplace` one more query (one for each
-   * collation in use) finds the others, and the ValidationError reports every conflicting field. The
-   * query takes at most one second; if it fails, or in a transaction, the error is that of the one index.
+   * `updateOne`, `replaceOne`, `findOneAndUpdate` or `findOneAndReplace` one query for each other unique
+   * index, all at once, finds the rest, and the ValidationError reports every conflicting field. They take
+   * at most one second; if one fails, or in a transaction, the error is that of the one index.
    * It costs nothing on success. A single call sets it by its option `uniqueGuard: { collectAll }`.
    * Default: `false`.
    */

@@ -45,7 +45,9 @@ export const SESSION_RULE: Rule = [
 export function checkRules(what: string, given: unknown, rules: Rules): void {
   const allowed = () => Object.keys(rules).join(', ');
   if (!isObject(given) || Array.isArray(given)) {
-    throw new TypeError(`${what} is ${show(given)}; it must be an object with any of ${allowed()}.`);
+    throw new TypeError(
+      `${what} is ${show(given)}; it must be an object with any of ${allowed()}.`,
+    );
   }
   for (const [name, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;

@@ -1,8 +1,9 @@
 /** The conflict target: the unique index that identifies the document of an upsert. */
-import type { AnyModel } from '../mongoose-internals';
+import type { AnyModel, AnySchema } from '../mongoose-internals';
 import type { ConflictTarget } from '../options/plugin-options';
 import { show } from '../options/show';
 import { findPathType, prefixesOf } from './path';
+import { findLackingShardKey, findShardKey } from './shard-key';
 import { findUniqueIndexes, schemasOf, type UniqueIndex } from './unique-index';
 
 /**
@@ -20,9 +21,12 @@ export function findNamedTarget(model: AnyModel, conflictTarget: ConflictTarget)
   const [index, ...others] = usable;
   if (index === undefined) {
     const reason = found[0] === undefined ? 'is no unique index' : findObstacle(model, found[0]);
+    const possible = indexes.filter((one) => !findObstacle(model, one));
     throw new TypeError(
       `saveOrUpsert: conflictTarget ${show(conflictTarget)} ${String(reason)}. ` +
-        `${model.modelName} can be found by ${list(indexes.filter((one) => !findObstacle(model, one)))}.`,
+        (possible.length > 0
+          ? `${model.modelName} can be found by ${list(possible)}.`
+          : `No unique index of ${model.modelName} can be a conflict target.`),
     );
   }
   if (others.length > 0) {
@@ -42,7 +46,8 @@ export function findTargets(model: AnyModel): UniqueIndex[] {
   if (indexes.length > 0) return indexes;
   throw new TypeError(
     `saveOrUpsert: ${model.modelName} has no unique index that identifies a document; ` +
-      'declare one, or use create(). For _id pass conflictTarget: "_id".',
+      `declare one, or use create().${isIdUsable(model) ? ' For _id pass conflictTarget: "_id".' : ''}` +
+      explainUnusable(model, () => true),
   );
 }
 
@@ -57,16 +62,36 @@ export function findGivenTarget(model: AnyModel, isGiven: (path: string) => bool
   const [index, ...others] = given;
   if (index !== undefined && others.length === 0) return index;
   if (index === undefined) {
-    const advice = isGiven('_id') ? 'pass conflictTarget: "_id"' : 'use create()';
+    const advice =
+      isGiven('_id') && isIdUsable(model) ? 'pass conflictTarget: "_id"' : 'use create()';
     throw new TypeError(
       `saveOrUpsert: the input lacks values for each unique index of ${model.modelName}, so it does not ` +
-        `identify a document. Add the values of ${list(indexes, 'or')}, or ${advice}.`,
+        `identify a document. Add the values of ${list(indexes, 'or')}, or ${advice}.` +
+        explainUnusable(model, isGiven),
     );
   }
   throw new TypeError(
     `saveOrUpsert: the input has values for all paths of ${list(given)}, so it does not ` +
       `identify one document. Pass conflictTarget; the unique indexes of ${model.modelName} are ${list(indexes)}.`,
   );
+}
+
+/** Not where a sharded collection has another key. */
+function isIdUsable(model: AnyModel): boolean {
+  return findUniqueIndexes(model).some(
+    (index) => index.name === '_id_' && findObstacle(model, index) === undefined,
+  );
+}
+
+/** Why the indexes whose paths are given cannot be the target. */
+function explainUnusable(model: AnyModel, isGiven: (path: string) => boolean): string {
+  return findUniqueIndexes(model)
+    .filter(({ name, keyPattern }) => name !== '_id_' && Object.keys(keyPattern).every(isGiven))
+    .flatMap((index) => {
+      const obstacle = findObstacle(model, index);
+      return obstacle === undefined ? [] : [` ${list([index])} ${obstacle}.`];
+    })
+    .join('');
 }
 
 function hasPaths({ keyPattern }: UniqueIndex, paths: string[]): boolean {
@@ -78,7 +103,7 @@ function hasPaths({ keyPattern }: UniqueIndex, paths: string[]): boolean {
 function findObstacle(model: AnyModel, index: UniqueIndex): string | undefined {
   const array = Object.keys(index.keyPattern).find((path) => isInArray(model, path));
   return array === undefined
-    ? undefined
+    ? findLackingShardKey(findShardKey(model.schema as AnySchema), index)
     : `is an index on the array \`${array}\`: several documents may hold parts of it`;
 }
 

@@ -1,16 +1,18 @@
 /** The paths that never change once they are written, and the names of the timestamps. Pure. */
 import type { AnySchema, PathType } from '../mongoose-internals';
 import { findPathType } from './path';
+import { findShardKey } from './shard-key';
 
 const cache = new WeakMap<AnySchema, Set<string>>();
 
-/** `_id`, the version key, the discriminator key, `createdAt` and immutable paths; read once. */
+/** `_id`, the version, discriminator and shard key, `createdAt` and immutable paths; read once. */
 export function keptPathsOf(schema: AnySchema): Set<string> {
   let kept = cache.get(schema);
   if (kept === undefined) {
     const { versionKey, discriminatorKey } = schema.options;
     const names = ['_id', versionKey, discriminatorKey, timestampPaths(schema).createdAt];
     kept = new Set(names.filter((name) => typeof name === 'string'));
+    for (const path of Object.keys(findShardKey(schema) ?? {})) kept.add(path);
     for (const path of immutablePaths(schema, '')) kept.add(path);
     cache.set(schema, kept);
   }

@@ -1,4 +1,4 @@
-/** The option `onConflict`: what becomes of a document that exists. Its types, its forms, its checks. Pure. */
+/** The option `onConflict`: what happens to a document that exists. Its types, forms and checks. Pure. */
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
 import { isTextList } from '../options/rules';
@@ -53,7 +53,7 @@ export type OnConflict<Raw = AnyRaw> =
     }
   | UpdateOperators<Raw>;
 
-/** The option in one form. */
+/** The option, normalized. */
 export type ConflictRule =
   | { kind: 'update' | 'skip' | 'replace' }
   | { kind: 'only' | 'except'; paths: readonly string[] }

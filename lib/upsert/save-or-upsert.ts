@@ -18,17 +18,17 @@ import { checkOptionsOfOne, type SaveOrUpsertOptions } from './upsert-options';
 
 /** What saveOrUpsert resolves to. */
 export interface SaveOrUpsertResult<Doc> {
-  /** The document after the write; with `onConflict: 'skip'` as it was. */
+  /** The document after the write; with `onConflict: 'skip'` the stored one. */
   doc: Doc;
-  /** Was there none before? */
+  /** True if the write inserted the document. */
   created: boolean;
   /**
-   * Is the document a new one, or was a stored value other than `updatedAt` another one before? Undefined
-   * for an existing document of a schema without `updatedAt`, which is written without comparing.
-   * An update with operators counts as a change.
+   * True for a new document, and if a stored value other than `updatedAt` changed. Undefined for an
+   * existing document of a schema without `updatedAt`, which is written without comparing. An update
+   * with operators counts as a change.
    */
   changed: boolean | undefined;
-  /** How often the write was sent: 1, unless another one took the key in between. */
+  /** How often the write was sent: 1, unless another write used the key in between. */
   attempts: number;
 }
 
@@ -51,7 +51,7 @@ export async function saveOrUpsert(
   return { doc, created, changed, attempts };
 }
 
-/** Sends it again after a race that the server did not settle, a bounded number of times. */
+/** Retries a lost race, at most `maxRetries` times. */
 async function sendUntilDone(
   call: UpsertCall,
   prepared: PreparedUpsert,

@@ -15,7 +15,7 @@ import { show } from '../options/show';
 import type { PathOf } from '../schema/document-of';
 import { findConflictRule, ON_CONFLICT, type AnyRaw, type OnConflict } from './on-conflict';
 
-/** What may be written where `T` is read: Mongoose casts texts to ids and dates. */
+/** The input types that Mongoose casts to `T`, such as strings to ObjectIds and dates. */
 type Castable<T> = T extends Types.ObjectId
   ? T | string
   : T extends Date
@@ -36,7 +36,7 @@ type Castable<T> = T extends Types.ObjectId
 
 /** The input of saveOrUpsert: any of the schema's paths. */
 export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
-  /** Of a new document; one that is there keeps its own. */
+  /** The `_id` of a new document; one that exists keeps its own. */
   _id?: unknown;
 };
 
@@ -46,29 +46,30 @@ type ConflictTargetOf<Raw> = PathOf<Raw> | readonly PathOf<Raw>[] | (string & Re
 /** Options that saveOrUpsert and saveOrUpsertMany share. */
 export interface UpsertOptions<Raw = AnyRaw> {
   /**
-   * The unique index that says whether the document is there: a path, a list of paths in any order,
-   * or an index name. Default: the plugin's `conflictTarget`, else the only unique index, `_id` aside,
-   * whose paths are all in the input.
+   * The unique index that identifies the document: a path, a list of paths in any order,
+   * or an index name. Default: the plugin's `conflictTarget`, otherwise the only unique index other than
+   * `_id` whose paths are all in the input.
    */
   conflictTarget?: ConflictTargetOf<Raw>;
   /**
-   * What becomes of a document that exists. `'update'`: the given paths are written. `'skip'`: nothing
-   * is written. `'replace'`: the document becomes the input, but for `_id`, `createdAt`, the version key,
-   * the discriminator key and immutable paths. `{ only }`, `{ except }`: of the given paths only these
-   * are written, or all but these. An update with operators, such as `{ $inc: { logins: 1 } }`: it is
-   * written instead of the input, to a new document as well, and must not touch the paths of the conflict
-   * target. All but `'skip'` and `timestamps: false` set `updatedAt`. Default: `'update'`.
+   * What happens to a document that exists. `'update'`: the given paths are written. `'skip'`: nothing
+   * is written. `'replace'`: the document becomes the input, except for `_id`, `createdAt`, the version key,
+   * the discriminator key and immutable paths. `{ only }`, `{ except }`: of the given paths, only these
+   * are written, or all but these. An update with operators, such as `{ $inc: { logins: 1 } }`, is written
+   * instead of the input, also to a new document, and must not write the paths of the conflict target.
+   * `updatedAt` is set where a value changes, except with `'skip'` and `timestamps: false`. Default:
+   * `'update'`.
    */
   onConflict?: OnConflict<Raw>;
   /**
-   * Accepts an input without some required paths for a document that is there. Where none is there, the
-   * call rejects with the ValidationError of what is missing, and nothing is written. Default: `false`.
+   * Accepts an input without some required paths if the document exists. If none exists, the call rejects
+   * with the ValidationError of the missing paths, and nothing is written. Default: `false`.
    */
   validateModifiedOnly?: boolean;
   /**
    * Mongoose's own option: `false`, or `{ pre: false }`, skips the schema's `pre('save')` middleware;
-   * `false`, `{ pre: false }` and `{ post: false }` skip the `findOneAndUpdate` middleware of that kind,
-   * too. Validation and its middleware run in any case. Default: `true`.
+   * `false`, or `{ post: false }`, skips its `post('save')` middleware. The `findOneAndUpdate` middleware
+   * of the same kind is skipped as well. Validation and its middleware always run. Default: `true`.
    */
   middleware?:
     | boolean
@@ -79,21 +80,21 @@ export interface UpsertOptions<Raw = AnyRaw> {
         post?: boolean;
       };
   /**
-   * Mongoose's own option: `false` leaves `updatedAt` alone and, for a new document, `createdAt`. Default:
+   * Mongoose's own option: `false` does not set `updatedAt` and, for a new document, `createdAt`. Default:
    * `true`.
    */
   timestamps?: boolean;
   /**
-   * How often a write runs again when another one took the key in between, from 0 to 100. The waits are
-   * random, at first up to 5 milliseconds and twice that each time, up to 500. In a transaction a write
-   * never runs again. Default: `5`.
+   * How often a write is retried when another write used the key in between, from 0 to 100. The waits are
+   * random: at most 5 milliseconds at first, doubled with each retry, at most 500. A write in a
+   * transaction is never retried. Default: `5`.
    */
   maxRetries?: number;
   /** The session of the write. Default: that of the surrounding transaction, where Mongoose knows it. */
   session?: ClientSession | null;
 }
 
-/** Mongoose's own option: with which virtuals, where it is an object. */
+/** Mongoose's own option; an object selects virtuals. */
 export type LeanOption = boolean | { virtuals?: boolean | string[] };
 
 /** Options of `Model.saveOrUpsert(input, options)`. */
@@ -108,15 +109,26 @@ export interface SaveOrUpsertOptions<
   lean?: Lean;
 }
 
+/** Which inputs have an entry in the results of saveOrUpsertMany. */
+export type ResultsOption = 'all' | 'failed';
+
 /** Options of `Model.saveOrUpsertMany(inputs, options)`. */
-export interface SaveOrUpsertManyOptions<Raw = AnyRaw> extends UpsertOptions<Raw> {
+export interface SaveOrUpsertManyOptions<
+  Raw = AnyRaw,
+  Results extends ResultsOption = ResultsOption,
+> extends UpsertOptions<Raw> {
   /** Stops at the first input that fails; those after it are not in the result. Default: `false`. */
   ordered?: boolean;
   /** How many inputs are read, prepared and sent at once, from 1 to 100,000. Default: `1000`. */
   batchSize?: number;
   /**
-   * Called after each batch with the inputs that are done and, where the inputs are an array, how many
-   * there are. What it throws ends the call. Default: none.
+   * `'failed'`: `results` has an entry only for each input that failed, so that an import of any length runs
+   * in constant memory; the counts stay exact. Default: `'all'`.
+   */
+  results?: Results;
+  /**
+   * Called after each batch with the number of inputs that are done and, where the inputs are an array,
+   * their total. What it throws ends the call. Default: none.
    */
   onProgress?: (progress: { done: number; total?: number }) => void;
 }
@@ -147,6 +159,7 @@ const MANY_RULES: Rules = {
   ...COMMON_RULES,
   ordered: BOOLEAN_RULE,
   batchSize: integerRule(1, 100_000),
+  results: [(value) => value === 'all' || value === 'failed', '"all" or "failed"'],
   onProgress: FUNCTION_RULE,
 };
 
@@ -196,7 +209,7 @@ function checkAll(name: string, options: unknown, rules: Rules): void {
   }
 }
 
-/** Names that other versions of such a call have: what they do is done by another option here. */
+/** Names of earlier options, each with the option that takes its place. */
 function refuseFormerOptions(
   name: string,
   { update, saveMiddleware }: Record<string, unknown>,
@@ -215,7 +228,7 @@ function refuseFormerOptions(
   }
 }
 
-/** Does a call leave out middleware of this phase? */
+/** Does the call skip middleware of this phase? */
 export function skipsMiddleware(
   { middleware }: Pick<UpsertOptions, 'middleware'>,
   phase: 'pre' | 'post',
@@ -223,7 +236,7 @@ export function skipsMiddleware(
   return typeof middleware === 'object' ? middleware[phase] === false : middleware === false;
 }
 
-/** Throws a TypeError where the input is none. */
+/** Throws a TypeError where the input is not a plain object. */
 export function checkInput(input: unknown, model: AnyModel): asserts input is object {
   const isInput = isObject(input) && !Array.isArray(input);
   if (isInput && !isMongooseDocument(input)) return;

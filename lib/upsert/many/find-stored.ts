@@ -1,11 +1,27 @@
 /** The documents that rows of a batch find, in one query for each conflict target. */
-import { toComparable } from '../../bson/comparable';
 import { findSession, type AnyModel } from '../../mongoose-internals';
-import { outermost, valueAt, type Fields } from '../prepare/paths-and-values';
+import { outermost, type Fields } from '../prepare/paths-and-values';
 import type { UpsertOptions } from '../upsert-options';
 import type { ReadyRow } from './send-rows';
+import { toChains } from './to-chains';
 
-/** With these paths of each document, its `_id` and the paths of its key, in the types that are stored. */
+/** In bytes. A command's document holds at most 16 MB. */
+const LARGEST_QUERY = 12_000_000;
+
+/** Says which rows a document is of; no schema has such a path. */
+const PLACES = 'uniqueGuardRows';
+
+/** Rows with one key: the first of them, for its filter, and all. */
+interface Entry {
+  row: ReadyRow;
+  rows: ReadyRow[];
+}
+
+/**
+ * With these paths of each document and its `_id`, in the types that are stored. The server itself says which
+ * key a document has, as only it can compare under a collation. More queries only where the keys are
+ * larger than one command can be.
+ */
 export async function findStored(
   model: AnyModel,
   options: UpsertOptions,
@@ -13,39 +29,74 @@ export async function findStored(
   paths: string[],
 ): Promise<Map<ReadyRow, Fields>> {
   const found = new Map<ReadyRow, Fields>();
-  for (const group of groupByTarget(rows)) {
-    const { target } = (group[0] as ReadyRow).prepared;
-    const keys = Object.keys(target.keyPattern);
-    const reading = toReading(model, options, group, paths);
-    const documents = await model.collection.find(toQuery(keys, group), reading).toArray();
-    const byKey = new Map(
-      documents.map((document) => [
-        toComparable(keys.map((path) => valueAt(document, path))),
-        document,
-      ]),
-    );
-    for (const row of group) {
-      const values = Object.values(row.prepared.key);
-      const key = toComparable(values.map((equality) => (equality as { $eq: unknown }).$eq));
-      const document = byKey.get(key);
-      if (document) found.set(row, document);
+  for (const entries of toQueries(model, rows)) {
+    const reading = toReading(model, options, entries, paths);
+    const documents = await model.collection.find(toFilter(entries), reading).toArray();
+    for (const { [PLACES]: places, ...document } of documents as Fields[]) {
+      for (const place of [places].flat()) {
+        for (const row of entries[Number(place)]?.rows ?? []) found.set(row, document);
+      }
     }
   }
   return found;
 }
 
+/** The entries of each query: of one target, and no larger than a command can be. */
+function toQueries({ base }: AnyModel, rows: ReadyRow[]): Entry[][] {
+  const queries: Entry[][] = [];
+  const open = new Map<string, { query: Entry[]; size: number; overhead: number }>();
+  for (const entry of toEntries(rows)) {
+    const { prepared, keyText } = entry.row;
+    const { filter, key, target } = prepared;
+    const last = open.get(target.name);
+    const overhead =
+      last?.overhead ?? ENTRY + 2 * base.mongo.BSON.calculateObjectSize(withoutValues(filter, key));
+    // The value stands in the filter, in the list of keys and under a collation in the groups of those.
+    const size = overhead + 9 * keyText.length;
+    if (last && last.size + size <= LARGEST_QUERY) {
+      last.query.push(entry);
+      last.size += size;
+      continue;
+    }
+    const query = [entry];
+    queries.push(query);
+    open.set(target.name, { query, size, overhead });
+  }
+  return queries;
+}
+
+/** What an entry takes beside its filter and its values, in bytes. */
+const ENTRY = 100;
+
+function withoutValues(filter: Fields, key: Fields): Fields {
+  return { ...filter, ...Object.fromEntries(Object.keys(key).map((path) => [path, {}])) };
+}
+
+function toEntries(rows: ReadyRow[]): Entry[] {
+  const entries = new Map<string, Entry>();
+  for (const row of rows) {
+    const entry = entries.get(row.keyText);
+    if (entry) entry.rows.push(row);
+    else entries.set(row.keyText, { row, rows: [row] });
+  }
+  return [...entries.values()];
+}
+
 /** The options of a read that sees what was written. */
-export function toReading(
+function toReading(
   model: AnyModel,
   options: UpsertOptions,
-  rows: ReadyRow[],
+  entries: Entry[],
   paths: string[],
 ): object {
-  const { target } = (rows[0] as ReadyRow).prepared;
+  const { target } = (entries[0] as Entry).row.prepared;
   const session = findSession(model, options.session);
-  const read = outermost(['_id', ...Object.keys(target.keyPattern), ...paths]);
+  const read = outermost(['_id', ...paths]);
   return {
-    projection: Object.fromEntries(read.map((path) => [path, 1])),
+    projection: {
+      ...Object.fromEntries(read.map((path) => [path, 1])),
+      [PLACES]: toPlaces(entries),
+    },
     readPreference: 'primary',
     promoteValues: false,
     ...(target.collation && { collation: target.collation }),
@@ -53,22 +104,45 @@ export function toReading(
   };
 }
 
-function groupByTarget(rows: ReadyRow[]): ReadyRow[][] {
-  const groups = new Map<string, ReadyRow[]>();
-  for (const row of rows) {
-    const { name } = row.prepared.target;
-    const group = groups.get(name);
-    if (group) group.push(row);
-    else groups.set(name, [row]);
-  }
-  return [...groups.values()];
+/** An expression for the places of the entries that have a document's key: one, or a list of them. */
+function toPlaces(entries: Entry[]): object {
+  // A large key stands in the filter alone.
+  if (entries.length === 1) return { $literal: 0 };
+  const [path, ...others] = Object.keys((entries[0] as Entry).row.prepared.key);
+  const key =
+    others.length === 0 ? `$${String(path)}` : [path, ...others].map((one) => `$${String(one)}`);
+  const values = entries.map(({ row }) => toValue(row));
+  const place = { $indexOfArray: [{ $literal: values }, key] };
+  const places = new Map(entries.map(({ row }, at) => [row, at]));
+  const groups = toChains(entries.map(({ row }) => row)).map((rows) =>
+    rows.map((row) => places.get(row) as number),
+  );
+  if (groups.length === entries.length) return place;
+  // Under a collation several keys may be equal: those are in one group.
+  const groupOf: number[] = [];
+  groups.forEach((group, at) => {
+    for (const one of group) groupOf[one] = at;
+  });
+  const listed = groups.map((group) => group.map((one) => ({ place: one, key: values[one] })));
+  const at = { $arrayElemAt: [{ $literal: groupOf }, place] };
+  const group = { $arrayElemAt: [{ $literal: listed }, at] };
+  const equal = { $filter: { input: group, cond: { $eq: ['$$this.key', key] } } };
+  return { $map: { input: equal, in: '$$this.place' } };
 }
 
+function toValue({ prepared }: ReadyRow): unknown {
+  const values = Object.values(prepared.key).map(equalTo);
+  return values.length === 1 ? values[0] : values;
+}
+
+const equalTo = (equality: unknown): unknown => (equality as { $eq: unknown }).$eq;
+
 /** A list of values costs the server less than a list of conditions. */
-function toQuery(keys: string[], rows: ReadyRow[]): object {
-  const filters = rows.map(({ prepared }) => prepared.filter);
+function toFilter(entries: Entry[]): object {
+  const filters = entries.map(({ row }) => row.prepared.filter);
+  const keys = Object.keys((entries[0] as Entry).row.prepared.key);
   const [path] = keys;
   const isOnePath = keys.length === 1 && filters.every((one) => Object.keys(one).join() === path);
   if (!isOnePath || path === undefined) return { $or: filters };
-  return { [path]: { $in: filters.map((one) => (one[path] as { $eq: unknown }).$eq) } };
+  return { [path]: { $in: filters.map((one) => equalTo(one[path])) } };
 }

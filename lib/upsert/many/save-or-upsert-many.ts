@@ -5,9 +5,9 @@ import { show } from '../../options/show';
 import { findTargets } from '../../schema/conflict-target';
 import { startUpsertCall } from '../prepare/prepare-upsert';
 import { checkOptionsOfMany, type SaveOrUpsertManyOptions } from '../upsert-options';
-import { readMissingIds } from './read-missing-ids';
+import { completeIds } from './complete-ids';
 import { runPostSaveOfRows } from './run-post-save-of-rows';
-import { runBatch } from './run-batch';
+import { prepareRows, runBatch } from './run-batch';
 import type { Row } from './send-rows';
 
 /** What became of one input. */
@@ -15,7 +15,7 @@ export type SaveOrUpsertManyEntry<Id = unknown> =
   | {
       /** Its place in the inputs. */
       index: number;
-      /** Was there no document before? */
+      /** Did no document exist before? */
       created: boolean;
       /** Is the document a new one, or was a stored value other than `updatedAt` another one? */
       changed: boolean;
@@ -24,24 +24,27 @@ export type SaveOrUpsertManyEntry<Id = unknown> =
       /** Of an input that failed alone. */
       error?: undefined;
     }
-  | {
-      /** Its place in the inputs. */
-      index: number;
-      /** A ValidationError: invalid input, or another unique index. Else what a single call rejects with. */
-      error: Error;
-    };
+  | SaveOrUpsertManyFailure;
+
+/** An input that failed alone. */
+export interface SaveOrUpsertManyFailure {
+  /** Its place in the inputs. */
+  index: number;
+  /** A ValidationError: invalid input, or another unique index. Else what a single call rejects with. */
+  error: Error;
+}
 
 /** What saveOrUpsertMany resolves to. */
-export interface SaveOrUpsertManyResult<Id = unknown> {
-  /** One for each input, in order. */
-  results: SaveOrUpsertManyEntry<Id>[];
-  /** Documents that were not there before. */
+export interface SaveOrUpsertManyResult<Id = unknown, Entry = SaveOrUpsertManyEntry<Id>> {
+  /** One for each input, in order; with `results: 'failed'` one for each input that failed. */
+  results: Entry[];
+  /** Documents that did not exist before. */
   created: number;
   /** Documents that existed and were changed. */
   updated: number;
   /** Documents that existed with all these values; their `updatedAt` stays. */
   unchanged: number;
-  /** Documents that were there and were left alone: `onConflict: 'skip'`. */
+  /** Documents that existed and were left alone: `onConflict: 'skip'`. */
   skipped: number;
   /** Inputs that were not written; their entries have the error. */
   failed: number;
@@ -63,18 +66,28 @@ export async function saveOrUpsertMany(
   const { batchSize = 1000, ordered = false, onConflict, onProgress } = options;
   const total = Array.isArray(inputs) ? { total: inputs.length } : {};
   const result = { results: [], created: 0, updated: 0, unchanged: 0, skipped: 0, failed: 0 };
-  const toExisting = onConflict === 'skip' ? 'skipped' : 'updated';
+  const counting = {
+    toExisting: onConflict === 'skip' ? 'skipped' : 'updated',
+    isListed: options.results !== 'failed',
+  } as const;
+  let done = 0;
   try {
     for await (const batch of toBatches(inputs, batchSize)) {
-      const rows = await runBatch(call, batch, { ordered });
-      addTo(result, rows, toExisting);
-      await readMissingIds(this, options, rows);
+      const rows = await prepareRows(call, batch);
+      try {
+        await runBatch(call, rows, ordered);
+      } finally {
+        // What is in the database already must not be lost with the error.
+        addTo(result, rows, done, counting);
+      }
+      const isIdRead = counting.isListed || rows.some(({ prepared }) => prepared?.isFinished);
+      if (isIdRead) await completeIds(this, options, rows);
       await runPostSaveOfRows(call, rows);
-      onProgress?.({ done: result.results.length, ...total });
+      done += rows.filter(({ outcome }) => outcome !== undefined).length;
+      onProgress?.({ done, ...total });
       if (ordered && result.failed > 0) break;
     }
   } catch (error) {
-    // What is in the database already must not be lost with the error.
     if (error instanceof Error) addHidden(error, { partialResult: result });
     throw error;
   }
@@ -106,18 +119,25 @@ async function* toBatches(inputs: Inputs, size: number): AsyncGenerator<unknown[
   if (batch.length > 0) yield batch;
 }
 
-/** Rows without an outcome come after the one that ended an ordered call. */
+interface Counting {
+  toExisting: 'skipped' | 'updated';
+  /** Are inputs that did not fail in the results? */
+  isListed: boolean;
+}
+
+/** Of rows without an outcome nothing is known, or they come after the one that ended an ordered call. */
 function addTo(
   result: SaveOrUpsertManyResult,
   rows: Row[],
-  toExisting: 'skipped' | 'updated',
+  start: number,
+  { toExisting, isListed }: Counting,
 ): void {
-  for (const row of rows) {
-    if (row.outcome === undefined) return;
+  for (const [place, row] of rows.entries()) {
+    if (row.outcome === undefined) continue;
     // The row's own from here on: its `_id` may still have to be found.
-    const outcome = { index: result.results.length, ...row.outcome };
+    const outcome = { index: start + place, ...row.outcome };
     row.outcome = outcome;
-    result.results.push(outcome);
+    if (isListed || 'error' in outcome) result.results.push(outcome);
     if ('error' in outcome) result.failed += 1;
     else if (outcome.created) result.created += 1;
     else result[toExisting === 'skipped' || outcome.changed ? toExisting : 'unchanged'] += 1;

@@ -1,5 +1,6 @@
 /** Sends rows as one bulkWrite, and reads from its answer what became of each. */
 import type { ClientSession } from 'mongoose';
+import { captureFrames, setFrames, withoutStack } from '../../convert/stack';
 import { isInTransaction, type AnyModel } from '../../mongoose-internals';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import { convertUpsertError, sendFindAndModify } from '../send/find-and-modify';
@@ -21,12 +22,18 @@ export interface Written {
 /** A row that can be sent. */
 export interface ReadyRow extends Row {
   prepared: PreparedUpsert;
+  /** Equal strings for equal keys, collations aside. */
+  keyText: string;
   /** The caller's update with operators, cast. */
   operators: Promise<object>;
   update: SentUpdate;
   attempts: number;
-  /** The `_id` of the document that the row found when it was compared. */
+  /** The `_id` of its document as the server holds it; known once it was compared or written. */
   storedId?: unknown;
+}
+
+export function isFailed({ outcome }: Row): boolean {
+  return outcome !== undefined && 'error' in outcome;
 }
 
 /** What the rows of a batch share. */
@@ -112,7 +119,7 @@ interface BulkResult {
 }
 
 async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): Promise<void> {
-  const { model, session } = batch;
+  const { model } = batch;
   const operations = rows.map(({ prepared: { filter, target }, update }) => ({
     updateOne: {
       filter,
@@ -129,20 +136,7 @@ async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): P
   } catch (error) {
     if (!isOfRows(error)) throw error;
     ({ result, writeErrors } = error);
-  }
-  for (const writeError of writeErrors) {
-    const row = rows[writeError.index] as ReadyRow;
-    const { prepared, update } = row;
-    const { filter, write } = prepared;
-    const error = convertUpsertError(toServerError(model, writeError), {
-      model: prepared.model,
-      write,
-      filter,
-      update,
-    });
-    // There it is the end of all rows.
-    if (isInTransaction(session)) throw error;
-    row.outcome = { error };
+    setErrors(batch, rows, writeErrors);
   }
   const end = ordered && writeErrors[0] ? writeErrors[0].index : rows.length;
   rows.slice(0, end).forEach((row, place) => {
@@ -150,6 +144,27 @@ async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): P
     const changed = created || row.prepared.write.kind !== 'skip';
     row.outcome ??= { created, changed, _id: created ? result.upsertedIds[place] : row.storedId };
   });
+}
+
+/** @throws the first error in a transaction, which aborts it */
+function setErrors({ model, session }: Batch, rows: ReadyRow[], writeErrors: WriteError[]): void {
+  // One stack for all rows: to capture one takes as long as to convert an error.
+  const frames = captureFrames();
+  for (const writeError of writeErrors) {
+    const row = rows[writeError.index] as ReadyRow;
+    const { prepared, update } = row;
+    const { filter, write } = prepared;
+    const serverError = withoutStack(() => toServerError(model, writeError));
+    const error = convertUpsertError(serverError, {
+      model: prepared.model,
+      write,
+      filter,
+      update,
+    });
+    setFrames(error, frames);
+    if (isInTransaction(session)) throw error;
+    row.outcome = { error };
+  }
 }
 
 /** Rows that the server refused, and nothing else that went wrong. */

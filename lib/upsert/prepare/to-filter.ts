@@ -35,7 +35,8 @@ export function toUpsertFilter(
   const { partialFilterExpression: condition, collation } = target;
   const known = { document, isKnown: () => true };
   if (condition !== undefined && !isSelected(condition, known, collation !== undefined)) {
-    return { key, filter: NOTHING };
+    // With the key, for a sharded cluster takes no upsert without it.
+    return { key, filter: { ...key, $and: [NOTHING] } };
   }
   const kind = toKindFilter(model, isReplacement);
   return { key, filter: { ...key, ...kind, ...(condition && { $and: [condition] }) } };

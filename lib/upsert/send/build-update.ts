@@ -30,10 +30,14 @@ export type SentUpdate = Operators | object[];
  * wins over those, and they win over what is only for a new document: the server takes no two values
  * for one path, nor for a path and one above it.
  *
- * @param isCompared leave `updatedAt` of an existing document where nothing changes; where the caller has
- *   compared it already, operators cost the server less
+ * @param isCompared may the update compare, to leave `updatedAt` of an existing document where nothing
+ *   changes? Where the caller has compared already, operators cost the server less.
  */
-export function buildUpdate(write: UpsertWrite, byQuery: unknown, isCompared: boolean): SentUpdate {
+export function buildUpdate(
+  write: UpsertWrite,
+  byQuery: unknown,
+  isCompared: () => boolean,
+): SentUpdate {
   if (Array.isArray(byQuery)) {
     throw new TypeError(
       "saveOrUpsert: pre('findOneAndUpdate') middleware made the update a pipeline; " +
@@ -80,14 +84,14 @@ function ifChanged(untouched: object, { times, version }: Touched): object {
 function toUpdate(
   write: UpsertWrite & { kind: 'update' },
   byQuery: Operators,
-  isCompared: boolean,
+  isCompared: () => boolean,
 ): SentUpdate {
   const { always, touched, inserted, given, form } = write;
   const { times, version } = touched;
   const own = Object.keys(version === undefined ? times : { ...times, [version]: 1 });
   const taken = [...given, ...pathsOf(always), ...own];
   const operators = mergeFree(always, byQuery, taken);
-  const isPlain = form === 'operators' || (form === 'either' && !isCompared);
+  const isPlain = form === 'operators' || (form === 'either' && !isCompared());
   if (isPlain || !isExpressible(operators)) {
     const all = {
       ...operators,

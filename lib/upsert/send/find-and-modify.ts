@@ -1,4 +1,4 @@
-/** Sends one upsert as one command, and reads from the answer what became of it. */
+/** Sends one upsert as one findAndModify command, and reads whether it inserted. */
 import type { Collection } from 'mongoose';
 import { convertError } from '../../convert/convert-error';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
@@ -9,7 +9,7 @@ interface FindAndModifyResult {
   lastErrorObject?: { updatedExisting?: boolean };
 }
 
-/** One command; what the server tells of a duplicate is read here, where it is known what was written. */
+/** A duplicate is converted here, where it is known what was written. */
 export async function sendFindAndModify(
   collection: Collection,
   { model, write, lack }: PreparedUpsert,
@@ -35,7 +35,7 @@ export async function sendFindAndModify(
   return { value: result.value, created: !isThere };
 }
 
-/** The query's hook then finds it converted. */
+/** The query's hook leaves the converted error as it is. */
 export function convertUpsertError(
   error: unknown,
   {

@@ -1,4 +1,4 @@
-/** When an upsert runs again: another write took the key in between, and the server did not settle it. */
+/** Retries of a lost race: another write used the key in between, and the server did not retry by itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   addHidden,
@@ -11,16 +11,16 @@ import type { UniqueIndex } from '../../schema/unique-index';
 import type { UpsertOptions } from '../upsert-options';
 
 const MAX_RETRIES = 5;
-/** The first wait at the most, in milliseconds; it doubles with each try, up to the longest. */
+/** At most this long is the first wait, in milliseconds; it doubles with each retry, up to the longest. */
 const FIRST_WAIT = 5;
 const LONGEST_WAIT = 500;
 
-/** A transaction is over with its first error: to run again or to read in it would fail as well. */
+/** The first error aborts a transaction: a retry or a read in it would fail as well. */
 export function findMaxRetries(model: AnyModel, { maxRetries, session }: UpsertOptions): number {
   return isInTransaction(findSession(model, session)) ? 0 : (maxRetries ?? MAX_RETRIES);
 }
 
-/** Says on the error of a lost race how often the write was tried. */
+/** Notes on the error of a lost race how often the write was sent. */
 export function noteAttempts(error: UniqueValidationError, attempts: number): void {
   addHidden(error, { attempts });
 }
@@ -30,7 +30,7 @@ export function waitBeforeRetry(retry: number): Promise<void> {
   return sleep(Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** retry));
 }
 
-/** Did another write take the key of the target itself? */
+/** Did another write use the key of the target itself? */
 export function isLostRace(target: UniqueIndex, error: unknown): error is UniqueValidationError {
   if (!isUniqueValidationError(error)) return false;
   // Middleware may have changed what the error holds.

@@ -1,4 +1,4 @@
-/** Sends one prepared upsert as a Mongoose query: its middleware, session, lean and hydration hold. */
+/** Sends one prepared upsert as a Mongoose query, for its middleware, session, lean and hydration. */
 import { findConverted } from '../../convert/convert-error';
 import type { Query } from 'mongoose';
 import { replaceFindOneAndUpdate, skipQueryMiddleware } from '../../mongoose-internals';
@@ -6,18 +6,19 @@ import type { ConflictRule } from '../on-conflict';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import { valueAt } from '../prepare/paths-and-values';
 import type { UpsertWrite } from '../prepare/plan-write';
+import { checkQueryKeepsShardKey } from '../prepare/check-shard-key';
 import { skipsMiddleware, type SaveOrUpsertOptions } from '../upsert-options';
 import { sendFindAndModify } from './find-and-modify';
 import { isSmall, buildUpdate, type SentUpdate } from './build-update';
 import { removeCopiedFilter } from './remove-copied-filter';
 
-/** The hint of the placeholder: were it sent as it is, no index has this name and the server refuses it. */
+/** The hint of the placeholder. No index has this name, so the server refuses a placeholder that is sent. */
 const NEVER_SENT = 'the placeholder of saveOrUpsert, which is never sent';
 
 export interface SentUpsert {
   /** What the query resolves to. */
   doc: unknown;
-  /** The document as the server answered. */
+  /** The document in the server's answer. */
   stored: unknown;
   created: boolean;
   changed: boolean | undefined;
@@ -27,8 +28,8 @@ export interface SentUpsert {
  * One round trip. Rejects with the ValidationError of the index that refused the write.
  *
  * The query's middleware sees the filter and may add to it and to the update. The prepared update
- * itself is put in when the query is sent: to cast it a second time would run setters twice. The
- * caller's own update of operators is cast and validated by the query.
+ * replaces the query's when it is sent: to cast it a second time would run setters twice. The caller's
+ * own update with operators is cast and validated by the query.
  */
 export async function sendUpsert(
   prepared: PreparedUpsert,
@@ -37,7 +38,7 @@ export async function sendUpsert(
 ): Promise<SentUpsert> {
   const { model, key, target } = prepared;
   const { session, lean } = options;
-  // An app may have told Mongoose to distrust operators in filters (sanitizeFilter).
+  // An app may have set `sanitizeFilter`, which distrusts operators in filters.
   const trusted: Record<string, unknown> = {};
   for (const [path, equality] of Object.entries(key)) {
     trusted[path] = model.base.trusted({ ...(equality as object) });
@@ -60,11 +61,9 @@ export async function sendUpsert(
   replaceFindOneAndUpdate(query, (collection) => async (conditions, byQuery, byMongoose) => {
     const { hint, ...others } = byMongoose as { hint?: unknown };
     const { model, write } = prepared;
-    const update = buildUpdate(
-      write,
-      removeCopiedFilter(byQuery, conditions),
-      isSmall(model, write),
-    );
+    const own = removeCopiedFilter(byQuery, conditions);
+    const update = buildUpdate(write, own, () => isSmall(model, write));
+    checkQueryKeepsShardKey(model, prepared.key, own);
     const { created, value: stored } = await sendFindAndModify(
       collection,
       prepared,
@@ -81,26 +80,26 @@ export async function sendUpsert(
   try {
     doc = await query.exec();
   } catch (error) {
-    // Where post middleware is skipped, no hook takes Mongoose's wrapper off.
+    // Where post middleware is skipped, no hook removes Mongoose's wrapper.
     throw findConverted(error) ?? error;
   }
   if (answer === undefined) {
     throw new Error(
-      "saveOrUpsert: pre('findOneAndUpdate') middleware kept the write from being sent.",
+      "saveOrUpsert: pre('findOneAndUpdate') middleware prevented the write; it must not call mongoose.skipMiddlewareFunction().",
     );
   }
   return { doc, ...answer };
 }
 
-/** Middleware may add to the filter; what tells the document stays. */
+/** Middleware may add to the filter; the conditions that identify the document stay. */
 function mergeFilters(byMiddleware: { $and?: object[] }, ours: { $and?: object[] }): object {
   const and = [...(byMiddleware.$and ?? []), ...(ours.$and ?? [])];
   return { ...byMiddleware, ...ours, ...(and.length > 0 && { $and: and }) };
 }
 
 /**
- * Did the update change the document that existed? Undefined where nobody has compared. An update that was
- * compared has set `updatedAt` if it changed anything.
+ * Did the update change the document that existed? Undefined where the update did not compare. One that
+ * compares sets `updatedAt` if it changes anything.
  */
 function isChanged(write: UpsertWrite, update: SentUpdate, stored: unknown): boolean | undefined {
   if (write.kind === 'skip') return false;
