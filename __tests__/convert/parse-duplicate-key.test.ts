@@ -1,7 +1,7 @@
 import { parseDuplicateKey, type DuplicateKey } from '../../lib/convert/parse-duplicate-key';
 import messages from '../support/error-messages.json';
 
-describe('what the text of a duplicate-key error tells', () => {
+describe('what the message of a duplicate-key error contains', () => {
   it.each(messages)('$server: $errmsg', ({ errmsg, expected }) => {
     const { db, collection, indexName } = parseDuplicateKey({ text: errmsg });
     expect({ db, collection, indexName }).toEqual({
