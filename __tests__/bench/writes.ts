@@ -9,7 +9,7 @@ export type BenchModel = Model<any>;
 
 type Plugin = 'guard' | 'validator' | undefined;
 
-async function makeModel(mongoose: Mongoose, name: string, plugin: Plugin): Promise<BenchModel> {
+export async function makeModel(mongoose: Mongoose, name: string, plugin: Plugin): Promise<BenchModel> {
   const schema = new Schema(
     {
       email: { type: String, required: true, unique: true, lowercase: true },
@@ -32,7 +32,7 @@ async function makeModel(mongoose: Mongoose, name: string, plugin: Plugin): Prom
 const user = (n: number | string) => ({ email: `User${String(n)}@x.org`, name: 'User' });
 
 /** A ratio that must not exceed `most`, or one that must reach `least`. */
-function toRow(what: string, { ratio, low, high }: Comparison, most: number): Row {
+export function toRow(what: string, { ratio, low, high }: Comparison, most: number): Row {
   const digits = most < 0.1 ? 3 : 2;
   const text = (value: number) => value.toFixed(digits);
   return {
