@@ -15,7 +15,11 @@ interface Input {
 }
 
 const toInputs = (key: string, visits: number): Input[] =>
-  Array.from({ length: ROWS }, (_, n) => ({ email: `${key}${String(n)}@x.org`, name: 'User', visits }));
+  Array.from({ length: ROWS }, (_, n) => ({
+    email: `${key}${String(n)}@x.org`,
+    name: 'User',
+    visits,
+  }));
 
 const withPlugin = (model: BenchModel, inputs: Input[]) => model.saveOrUpsertMany(inputs);
 
@@ -29,13 +33,21 @@ function byHand(model: BenchModel, inputs: Input[]) {
 type Side = (model: BenchModel, inputs: Input[]) => Promise<unknown>;
 
 /** New rows, existing rows that all change, half change, or stay; each side has a model of its own. */
-async function benchOn(mongoose: Mongoose, where: string, rounds: number, bars: Bars): Promise<Row[]> {
+async function benchOn(
+  mongoose: Mongoose,
+  where: string,
+  rounds: number,
+  bars: Bars,
+): Promise<Row[]> {
   const [subject, baseline] = [
     await makeModel(mongoose, `Many${where.length}`, 'guard'),
     await makeModel(mongoose, `ManyByHand${where.length}`, undefined),
   ];
   const run = async (toRows: (n: number) => Input[]) => {
-    const side = (one: Side, model: BenchModel): Run => (n) => one(model, toRows(n));
+    const side =
+      (one: Side, model: BenchModel): Run =>
+      (n) =>
+        one(model, toRows(n));
     return compare(side(withPlugin, subject), side(byHand, baseline), { rounds, operations: 1 });
   };
   const half = (n: number) => {
