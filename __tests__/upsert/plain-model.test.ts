@@ -11,8 +11,7 @@ function modelOf(schema: Schema, discriminator?: Schema): AnyModel {
   const mongoose = new Mongoose();
   mongoose.set('autoIndex', false);
   const model = mongoose.model('Any', schema.plugin(uniqueGuard), undefined);
-  // Jest passes its callback for an argument that a row of a table does not have.
-  if (discriminator instanceof Schema) model.discriminator('Kind', discriminator);
+  if (discriminator) model.discriminator('Kind', discriminator);
   return model as unknown as AnyModel;
 }
 
@@ -28,6 +27,7 @@ const plainFields = {
 };
 const fields = (more: object) => new Schema(more as never) as Schema;
 
+// A rest parameter: for a third parameter that a row does not have Jest passes a callback, and waits for it.
 describe('a plain model, whose inputs are prepared one by one', () => {
   it.each<[string, Schema, Schema?]>([
     [
@@ -36,7 +36,7 @@ describe('a plain model, whose inputs are prepared one by one', () => {
     ],
     ['a discriminator without more', fields({ a: Number }), fields({ b: Number })],
     ["post('save') middleware", fields({ a: Number }).post('save', none)],
-  ])('may have %s', (_, schema, discriminator) => {
+  ])('may have %s', (...[, schema, discriminator]) => {
     expect(isPlainModel(modelOf(schema, discriminator))).toBe(true);
   });
 
@@ -59,7 +59,7 @@ describe('a plain model, whose inputs are prepared one by one', () => {
       fields({ a: Number }),
       fields({ b: { type: Number, validate: valid } }),
     ],
-  ])('does not have: %s', (_, schema, discriminator) => {
+  ])('does not have: %s', (...[, schema, discriminator]) => {
     expect(isPlainModel(modelOf(schema, discriminator))).toBe(false);
   });
 
