@@ -108,7 +108,7 @@ function convertReplaceError(this: AnyQuery, error: unknown, _result: unknown, n
   convertOne(error, this.model, write, () => callOf(this), next);
 }
 
-/** `$merge` and `$out` write what only the server has seen. */
+/** Only the server knows the values that `$merge` and `$out` write. */
 function convertAggregateError(
   this: { model(): AnyModel; pipeline(): object[] },
   error: unknown,
@@ -123,7 +123,7 @@ function convertAggregateError(
   next(convertError(error, model, { kind: 'single', write }));
 }
 
-/** Does the pipeline replace the model's own collection? `$out` is its last stage. */
+/** True if the pipeline replaces the model's own collection. `$out` is always the last stage. */
 function isOutOf({ collection, db }: AnyModel, pipeline: object[]): boolean {
   const { $out: target } = pipeline.at(-1) as { $out?: unknown };
   if (!isObject(target)) return target === collection.name;
@@ -139,7 +139,7 @@ function filterOf(query: AnyQuery): Pick<UpdateWrite, 'filter' | 'mayInsert' | '
   return { filter: query.getFilter(), mayInsert, ...(collation && { collation }) };
 }
 
-/** What the caller of one write has set for it. */
+/** The options and the session of one write. */
 interface Call {
   options: { uniqueGuard?: UniqueGuardCallOptions } | undefined;
   session: ClientSession | null | undefined;
@@ -170,7 +170,7 @@ function convertOne(
   });
 }
 
-/** For this call, else as the plugin's options say; never in a transaction, which the error has ended. */
+/** The option of the call, else of the plugin. False in a transaction, which the error has aborted. */
 function collectsAll(model: AnyModel, call: () => Call): boolean {
   try {
     const { options, session } = call();
@@ -178,7 +178,7 @@ function collectsAll(model: AnyModel, call: () => Call): boolean {
       options?.uniqueGuard?.collectAll ?? findOptions(model.schema).collectAll ?? false;
     return isAsked && !isInTransaction(findSession(model, session));
   } catch {
-    // What the call wants is not known: the error of the one index is what the server reported.
+    // The option of the call is not known, so the error stays that of the one reported index.
     return false;
   }
 }

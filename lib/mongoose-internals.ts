@@ -1,8 +1,8 @@
 /**
  * Every undocumented member of Mongoose that this package uses, each behind one function. No other file
  * touches one; a lint rule forbids it. Each function says what it relies on and what it does when a
- * version of Mongoose does not have that member: it throws before anything is sent, or it takes the path
- * on which nothing wrong is stored and nothing hidden is shown.
+ * version of Mongoose does not have that member: it throws before anything is sent, or it takes the safe
+ * path, which stores no wrong value and shows no hidden one.
  */
 import type { ClientSession, Collection, Connection, Model, Mongoose, Schema } from 'mongoose';
 
@@ -75,8 +75,8 @@ export function resolvePluginOptions(
 }
 
 /**
- * Are these the options of a plugin that was applied to all schemas, by `mongoose.plugin()`? Relies on
- * `plugins` of Mongoose, a list of `[fn, options]`; without it they are not.
+ * True for the options of a plugin that `mongoose.plugin()` applied to all schemas. Relies on `plugins` of
+ * Mongoose, a list of `[fn, options]`; without it, returns false.
  */
 export function isOfGlobalPlugin(model: AnyModel, options: object): boolean {
   const { plugins } = membersOf(model.base);
@@ -105,7 +105,7 @@ export interface Kind {
   value: string | undefined;
 }
 
-/** Undefined where no discriminator was made of the schema or of its base. Relies on `discriminatorMapping`. */
+/** Undefined if the schema has no discriminators and is not one. Relies on `discriminatorMapping`. */
 export function findKind(schema: AnySchema): Kind | undefined {
   const { discriminatorMapping: mapping } = membersOf(schema);
   if (!isObject(mapping) || typeof mapping['key'] !== 'string') return undefined;
@@ -116,9 +116,9 @@ export function findKind(schema: AnySchema): Kind | undefined {
 }
 
 /**
- * The same for a model.
+ * The kind of a model.
  *
- * @throws Error where the model has discriminators or is one, and Mongoose does not say of which kind:
+ * @throws Error if the model has discriminators or is one, and Mongoose does not report its kind:
  *   without the kind in its filter, a write could reach a document of another kind
  */
 export function resolveKind(model: AnyModel): Kind | undefined {
@@ -136,7 +136,7 @@ export function findBaseName(model: AnyModel): string | undefined {
   return model.baseModelName;
 }
 
-/** What is read here of Mongoose's schema types. */
+/** The members of Mongoose's schema types that are read here. */
 export interface PathType {
   instance?: string;
   options?: { unique?: unknown; select?: unknown; immutable?: unknown; required?: unknown };
@@ -240,7 +240,7 @@ export function listSubdocuments(document: AnyDocument): Map<string, AnyDocument
   const visit = (place: string, value: unknown): void => {
     if (typeof value !== 'object' || value === null) return;
     if (isMongooseDocument(value)) {
-      // A document that stands for a reference is one of its own.
+      // A populated document is not a subdocument.
       if (!isSubdocument(value)) return;
       found.set(place, value);
       visitAll(place, Object.entries(findStoredValues(value) ?? {}));
@@ -264,8 +264,8 @@ export function findStoredValues(document: AnyDocument): Members | undefined {
 }
 
 /**
- * The paths that were set, as `directModifiedPaths()` lists them, without what lies inside a default:
- * Mongoose marks that as modified for a Map and for an array of subdocuments.
+ * The paths that were set, as `directModifiedPaths()` lists them. `isDefault` finds defaults: Mongoose
+ * also marks paths inside the default of a Map or of an array of subdocuments as modified.
  *
  * @throws Error where Mongoose has no `directModifiedPaths()` or no `$isDefault()`
  */
@@ -283,7 +283,7 @@ export function listModifiedPaths(document: AnyDocument): {
   };
 }
 
-/** What a save was called with. */
+/** The options of a save. */
 export interface SaveOptions {
   pathsToSave?: string[];
   uniqueGuard?: { collectAll?: boolean };
@@ -307,7 +307,7 @@ export function findProjection(document: AnyDocument): Members | undefined {
 }
 
 /**
- * The ValidationError that holds what could not be cast, and validators' errors so far. Relies on
+ * The ValidationError with the cast errors and the validators' errors so far. Relies on
  * `$__.validationError`.
  *
  * @throws Error where the document has no such state: a value that could not be cast would be lost
@@ -321,7 +321,7 @@ export function findValidationError(
   return (state['validationError'] ?? undefined) as ReturnType<typeof findValidationError>;
 }
 
-/** The session of a document, which is documented. A hook asks: on anything else it is none. */
+/** The session of a document (documented). Undefined for anything else that a hook passes. */
 export function findDocumentSession(document: AnyDocument): ClientSession | undefined {
   const { $session } = membersOf(document);
   const session: unknown = typeof $session === 'function' ? $session.call(document) : undefined;
@@ -343,7 +343,7 @@ export function setTimestamps(document: AnyDocument, hasTimestamps: boolean): An
   }
   if (typeof $getAllSubdocs !== 'function') return [document];
   const subdocuments = $getAllSubdocs.call(document) as AnyDocument[];
-  // The document's own reaches no subdocument below one without timestamps.
+  // The document's method does not reach a subdocument below one without timestamps.
   for (const subdocument of subdocuments) {
     const { initializeTimestamps } = membersOf(subdocument);
     if (typeof initializeTimestamps === 'function') initializeTimestamps.call(subdocument);
@@ -352,7 +352,7 @@ export function setTimestamps(document: AnyDocument, hasTimestamps: boolean): An
 }
 
 /**
- * What was done to an array since it was read, such as `[['$push', { $each }]]`. Relies on
+ * The changes of an array since it was read, such as `[['$push', { $each }]]`. Relies on
  * `$__getAtomics()`.
  *
  * @throws Error where it is missing: elements that were added would overwrite the stored ones
@@ -378,10 +378,10 @@ const builtInSources = new WeakMap<Mongoose, Set<string>>();
 const builtIn = new WeakMap<object, boolean>();
 
 /**
- * Is it Mongoose's own? Names prove nothing: users name functions `validateBeforeSave`, too. Mongoose's own
- * have the source of one that a schema has to which nobody added any. Relies on a new `Mongoose` adding
- * its own plugins when it compiles a model; a function that it does not recognize counts as the user's,
- * and runs.
+ * True for Mongoose's own middleware. Names prove nothing, because users also name functions
+ * `validateBeforeSave`. So its source is compared with the middleware of a schema without any user
+ * middleware. Relies on a new `Mongoose` adding its own plugins when it compiles a model; a function that
+ * is not recognized counts as the user's, and runs.
  */
 export function isBuiltIn({ base }: AnyModel, { fn }: Hook): boolean {
   let isOwn = builtIn.get(fn);
@@ -472,7 +472,7 @@ export async function runPreSave(
   return settleHooks((done) => own.execPre('save', document, [saveOptions], done));
 }
 
-/** Does it run for errors alone? By the option `errorHandler`, or as it takes the error, a document and `next`. */
+/** True if it runs for errors only: by the option `errorHandler`, or because it has three parameters. */
 export function isErrorHandler({ fn, errorHandler }: Hook): boolean {
   return errorHandler === true || fn.length === 3;
 }
@@ -516,7 +516,7 @@ export function requirePostSave(schema: AnySchema): void {
   );
 }
 
-/** Of Kareem, which returns a promise or calls back. */
+/** Waits for Kareem, which returns a promise or calls back. */
 function settleHooks(
   run: (done: (error?: unknown) => void) => unknown,
 ): Promise<{ error: unknown } | undefined> {
@@ -533,7 +533,7 @@ function settleHooks(
   });
 }
 
-/** What `mongoose.skipMiddlewareFunction()` makes; it is no Error. Relies on the name of its class. */
+/** True for the result of `mongoose.skipMiddlewareFunction()`, not an Error. Relies on its class name. */
 export function isSkippedByMiddleware(error: unknown): boolean {
   return isObject(error) && error.constructor.name === 'skipWrappedFunction';
 }
@@ -541,7 +541,7 @@ export function isSkippedByMiddleware(error: unknown): boolean {
 const BUILT_IN = Symbol.for('mongoose:built-in-middleware');
 
 /**
- * Leaves out a query's middleware of the phases that `isSkipped` names, all but Mongoose's own. Relies on
+ * Removes the user's middleware of the phases that `isSkipped` selects from a query. Relies on
  * `_queryMiddleware`, a Kareem with `filter()` (Mongoose 8 and 9; the option `middleware` of queries is
  * of 9.2).
  *
@@ -570,8 +570,8 @@ export function skipQueryMiddleware(
 type SendFindOneAndUpdate = (filter: object, update: unknown, options: object) => Promise<unknown>;
 
 /**
- * Lets `send` take the place of the collection's `findOneAndUpdate` for this query alone, so that the
- * query's middleware, session, lean and hydration hold. Relies on `query.mongooseCollection`.
+ * Makes this query call `send` instead of the collection's `findOneAndUpdate`. The query's middleware,
+ * session, lean and hydration still apply. Relies on `query.mongooseCollection`.
  *
  * @throws Error where it is missing
  */
@@ -590,7 +590,7 @@ export function replaceFindOneAndUpdate(
 }
 
 /**
- * Casts and validates the update of a query as when it is sent. Relies on `_castUpdate()` and
+ * Casts and validates the update of a query, as if the query were sent. Relies on `_castUpdate()` and
  * `validate()` of queries.
  *
  * @throws Error where they are missing: an update that was not cast would be stored
@@ -633,7 +633,7 @@ export function findSession(
   return storage?.getStore()?.session;
 }
 
-/** Documented; beside the session that it asks. */
+/** Uses only documented members; it is here because it belongs to findSession(). */
 export function isInTransaction(session: ClientSession | null | undefined): boolean {
   return session?.inTransaction() ?? false;
 }
@@ -651,12 +651,12 @@ export function findWireVersion({ db }: AnyModel): number {
     servers instanceof Map ? (servers as Map<string, { maxWireVersion: number }>).values() : [],
     ({ maxWireVersion }) => maxWireVersion,
   );
-  // One that does not answer has none.
+  // A server that does not answer has no version.
   const known = versions.filter((version) => version > 0);
   return known.length === 0 ? 0 : Math.min(...known);
 }
 
-/** What `useDb()` gives is opened by the connection that it was made from. Relies on `otherDbs`. */
+/** The connection whose `useDb()` returned this one, and which opens it. Relies on `otherDbs`. */
 export function findParentConnection(connection: Connection): Connection | undefined {
   const { otherDbs } = membersOf(connection);
   return Array.isArray(otherDbs) ? (otherDbs[0] as Connection | undefined) : undefined;

@@ -25,18 +25,18 @@ interface BsonValue {
   toExtendedJSON?: (options: { relaxed: false }) => unknown;
 }
 
-/** A value of the driver's classes: ObjectId, Decimal128, Binary; no document that has such a field. */
+/** True for the driver's classes, such as ObjectId; false for a document with a field `_bsontype`. */
 function isBsonValue(value: object): value is BsonValue {
   return '_bsontype' in value && !Object.hasOwn(value, '_bsontype');
 }
 
-/** An object that is a document of its own, with paths inside. */
+/** True for an object with paths inside: a nested object or a subdocument. */
 export function isEmbedded(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return !isBsonValue(value) && !(value instanceof Date) && !(value instanceof RegExp);
 }
 
-/** An object of operators, such as `{ $gt: 1 }`, where a value could stand. */
+/** True for an object with operators, such as `{ $gt: 1 }`, instead of a value. */
 export function isOperatorObject(value: unknown): value is Record<string, unknown> {
   return isEmbedded(value) && Object.keys(value).some((name) => name.startsWith('$'));
 }

@@ -1,10 +1,10 @@
 import { toNumberText } from './comparable';
 import type { AnyModel } from '../mongoose-internals';
 
-/** Says whether two values are one on the server, whatever class each side holds them in. */
+/** Returns true if two values are the same on the server, even if their JavaScript classes differ. */
 export type IsSameValue = (a: unknown, b: unknown) => boolean;
 
-/** Compares as BSON: the server's answer holds other classes than a document (Long and number). */
+/** Compares as BSON, because the server's results use other classes than a document, such as Long. */
 export function sameValueFor({ base }: AnyModel): IsSameValue {
   const { EJSON } = base.mongo.BSON;
   return (a, b) => {

@@ -1,7 +1,7 @@
-/** What `$gt` and `$type` say of a value. Pure. */
+/** Compares values as `$gt` does, and lists their types as `$type` does. Pure. */
 import { isEmbedded, toNumberText } from './comparable';
 
-/** Undefined where the server does not compare the two, or in an order that is not known here. */
+/** Undefined if the server does not compare the two values, or if its order is not known here. */
 export function compare(a: unknown, b: unknown, isCollated: boolean): number | undefined {
   const numberA = toNumberText(a);
   const numberB = toNumberText(b);

@@ -1,6 +1,6 @@
-/** What earlier middleware put on the driver's error, such as the `status` that Express answers with. */
+/** Copies properties that earlier middleware set on the driver's error, such as `status` for Express. */
 
-/** What the driver and Mongoose put there. */
+/** The properties that the driver and Mongoose set. */
 const THEIRS = new Set([
   '$clusterTime',
   'code',
@@ -30,12 +30,12 @@ const THEIRS = new Set([
   'writeErrors',
 ]);
 
-/** Adds to `target` what stands on `from` beside that; nothing that `target` has is replaced. */
+/** Copies all other properties of `from` to `target`. Existing properties of `target` stay. */
 export function carryOver(from: object, target: object): void {
   const { errorResponse } = from as { errorResponse?: unknown };
   // The driver copies whatever the server answers.
   const answered = Object.keys(Object(errorResponse) as object);
-  // Of all descriptors that of `stack` would have V8 format the stack.
+  // Reads no other descriptors, because reading that of `stack` makes V8 format the stack.
   for (const name of Object.keys(from)) {
     const isTheirs = THEIRS.has(name) || answered.includes(name);
     if (isTheirs || name in target) continue;

@@ -1,4 +1,4 @@
-/** The same for many rows: insertMany gets a ValidationError, bulkWrite its own error with more on it. */
+/** Converts errors of many rows: insertMany gets a ValidationError, bulkWrite its own error, extended. */
 import { isObject } from '../options/is-object';
 import { readOperation } from '../write/bulk-operation';
 import { convertDuplicate, type Conversion } from './convert-duplicate';
@@ -16,7 +16,7 @@ interface MongooseBulkError {
 
 /**
  * The ValidationError of insertMany: the first duplicate row's fields, and every row's own error.
- * A sentence that says why, where no row could be converted.
+ * If no row could be converted, a sentence that says why.
  */
 export function toBulkValidationError(
   conversion: Conversion,
@@ -69,13 +69,13 @@ export function decorateBulkWriteError(
 }
 
 interface ConvertedRows {
-  /** By the object that stands for the row in the error's own lists. */
+  /** By the row's object in the lists of the error. */
   converted: Map<object, UniqueValidationError>;
-  /** The rows that failed otherwise, or that no index explains. */
+  /** The rows that failed for another reason, or that no index explains. */
   others: object[];
   /** Why the first row that was not converted was not. */
   reason: string;
-  /** Does any row hold a value that has to stay out of errors? */
+  /** True if a row contains a hidden value. */
   hidesValue: boolean;
 }
 
@@ -84,7 +84,7 @@ function convertRows(
   { error, rows, otherErrors }: BulkDuplicates,
 ): ConvertedRows {
   const { mongoose } = error as MongooseBulkError;
-  // Where rows were refused by validation before, the driver counts only those that were sent.
+  // If validation refused some rows, the driver counts only the rows that were sent.
   const places = new Map(mongoose?.results?.map((row, place) => [row, place]));
   const converted: ConvertedRows['converted'] = new Map();
   const left: { row: object; reason: string }[] = [];

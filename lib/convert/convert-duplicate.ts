@@ -17,7 +17,7 @@ import type { Frames } from './stack';
 import { toIndexErrors } from './to-validator-errors';
 import { addHidden, makeValidationError, type UniqueValidationError } from './validation-error';
 
-/** What all duplicates of one error have in common; read once, for a bulk may hold many. */
+/** The values that all duplicates of one error share. They are read once, because a bulk may have many. */
 export interface Conversion {
   model: AnyModel;
   options: UniqueGuardOptions;
@@ -105,7 +105,7 @@ function hasFoundValue({ text }: ServerDuplicate, cause: object): boolean {
   return 'foundValue' in cause || text.includes(' found value: ');
 }
 
-/** A pre('save') middleware that writes elsewhere may hand us the other collection's error. */
+/** A pre('save') middleware that writes to another collection may reject with an error of that one. */
 export function isOfAnotherCollection(
   { db, collection }: DuplicateKey,
   model: AnyModel,
@@ -120,7 +120,7 @@ export function isOfAnotherCollection(
   return collection !== model.collection.name && !(isOut && collection.startsWith('tmp.agg_out.'));
 }
 
-/** Some servers name no index: then the only one that this write could violate is the one. */
+/** For servers that do not report the index: the only index that this write can violate, if it is one. */
 function findOnlyPossibleIndex(
   { indexName, keyPattern }: DuplicateKey,
   write: Write,

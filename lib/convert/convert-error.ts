@@ -1,4 +1,4 @@
-/** Where the stages meet: from anything thrown to what the caller catches. */
+/** Runs all stages: converts anything that was thrown to the error that the caller catches. */
 import type { CallbackError } from 'mongoose';
 import type { AnyModel } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
@@ -24,11 +24,11 @@ export type ErrorShape =
 
 /**
  * Turns a duplicate-key error of a write that no hook sees (`Model.collection.*`,
- * `connection.bulkWrite`, `$merge`) into the ValidationError that the same violation gives on a
- * Mongoose write; a bulk error, that of `Model.bulkWrite` and `bulkSave` too, becomes what insertMany
- * gives. Causes are followed, so an error of your own that wraps a duplicate is one as well. So is an
- * error that is not the driver's, a parsed JSON for example, where its `code` is 11000 and it names the
- * index, by a `keyPattern` or in its text; a hook takes errors of the driver and the server alone.
+ * `connection.bulkWrite`, `$merge`) into the ValidationError of a Mongoose write. A bulk error, also of
+ * `Model.bulkWrite` and `bulkSave`, becomes the error of insertMany. Causes are followed, so your own
+ * error that wraps a duplicate is converted, too. An error that is not the driver's, such as parsed JSON,
+ * is converted if its `code` is 11000 and its `keyPattern` or its message identifies the index. A hook
+ * converts only errors of the driver and the server.
  *
  * Anything else is returned as the same object: other errors, a duplicate that no unique index of the
  * model explains, one of another collection or database, and an index that could not be built. `$out`
@@ -52,7 +52,7 @@ export function convertError(error: unknown, model: AnyModel, shape: ErrorShape)
     if (typeof outcome !== 'string') return outcome as CallbackError;
     note = { reason: outcome };
   } catch (failure) {
-    // Whatever failed here, the caller's own error is the one that matters.
+    // If the conversion fails, the caller must still get the original error.
     note = { reason: 'A message function or the conversion failed.', failure };
   }
   return leaveWithNote(error, model, note) as CallbackError;
@@ -81,7 +81,7 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
   const found =
     shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
   if (found === undefined || (shape.kind !== 'any' && !isOfServer(found))) return error;
-  // The driver's frames are many below a bulk: the caller's would not be among the ten that V8 keeps.
+  // A bulk write has many frames of the driver, so V8's ten frames would not include the caller's.
   const frames = shape.kind === 'rows' ? captureFrames() : framesOf(found.error);
   const conversion = startConversion(model, findOptions(model.schema), frames, (row, reason) => {
     if (!hasNote(row)) leaveWithNote(row, model, { reason });
@@ -100,7 +100,7 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
   if (shape.kind === 'rows' || shape.kind === 'any') {
     return carry(toBulkValidationError(conversion, found));
   }
-  // A bulk error inside another, or out of the write of one document, is of some other write.
+  // A bulk error inside another error, or from the write of one document, belongs to another write.
   const isOwn = shape.kind === 'bulkWrite' && found.error === error;
   return isOwn ? decorateBulkWriteError(conversion, found) : error;
 }
@@ -120,12 +120,12 @@ function isMongooseWrapper({ name, code }: Record<string, unknown>): boolean {
   return name === 'MongooseError' && code === undefined;
 }
 
-/** The plugin applied twice says once why it left an error alone. */
+/** If the plugin is applied twice, only the first one adds a note. */
 function hasNote(error: unknown): boolean {
   return isObject(error) && Object.hasOwn(error, 'uniqueGuard');
 }
 
-/** The plugin applied twice, globally and on the schema, converts once. */
+/** If the plugin is applied twice, globally and on the schema, only the first one converts. */
 function isDecorated(error: unknown): boolean {
   return isObject(error) && 'validationErrors' in error;
 }

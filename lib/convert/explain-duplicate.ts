@@ -54,7 +54,7 @@ function explainUnknownIndex(model: AnyModel, name: string | undefined): string 
   );
 }
 
-/** Paths that the written document cannot have: nobody who fills in a form has caused that. */
+/** Paths that the written document cannot have. The cause is the index, not the user's input. */
 function explainAbsentPaths(
   model: AnyModel,
   subject: string,

@@ -7,7 +7,7 @@ import { isObject } from '../options/is-object';
 /** One duplicate as the server reported it, before anything is read out of it. */
 export interface ServerDuplicate {
   text: string;
-  /** Is it surely the server's: an error of the driver, or the server's own text? */
+  /** True if it is certainly from the server: an error of the driver, or with the server's message. */
   isServers: boolean;
   keyPattern?: Record<string, unknown>;
   keyValue?: Record<string, unknown>;
@@ -25,20 +25,20 @@ interface DuplicateRow extends ServerDuplicate {
   op: unknown;
 }
 
-/** What was found: one duplicate, or the rows of a bulk with a count of those that failed otherwise. */
+/** The duplicates that were found: one, or the rows of a bulk write, with its other errors. */
 export type Duplicates =
   | { kind: 'single'; error: object; duplicate: ServerDuplicate }
   | { kind: 'bulk'; error: object; rows: DuplicateRow[]; otherErrors: object[] };
 
-/** Causes are followed this far; a longer chain is somebody's loop. */
+/** The longest chain of causes that is followed. */
 const MAX_CAUSES = 10;
 
 /**
- * Is this error a duplicate key (code 11000), wraps one, or was made from one by this plugin? The code
- * decides: an error of your own that has it counts as well.
+ * True if this error is a duplicate key (code 11000), wraps one, or was made from one by this plugin. Only
+ * the code counts: your own error with this code is one, too.
  *
- * For "catch 11000 and go on, throw the rest": a bulk error counts only when all its rows are
- * duplicates, because to go on would hide the others. No round trip, never throws.
+ * Use it to ignore duplicates and rethrow everything else. A bulk error counts only if all its rows are
+ * duplicates, because ignoring it would hide its other errors. No round trip, never throws.
  *
  * @example
  * try {
@@ -54,15 +54,15 @@ export function isDuplicateKeyError(error: unknown): boolean {
 
 /**
  * The duplicates in `error`, its write errors or its causes; undefined where there are none.
- * `isFollowed` says of which errors the cause counts. Finds also what only has the code, which in a
- * hook proves nothing: see {@link isOfServer}.
+ * `isFollowed` selects the errors whose cause is followed. Also finds errors that only have the code,
+ * which proves nothing in a hook: see {@link isOfServer}.
  */
 export function findDuplicates(
   error: unknown,
   isFollowed: (link: Record<string, unknown>) => boolean = () => true,
 ): Duplicates | undefined {
   for (const link of causeChain(error, isFollowed)) {
-    // The driver runs a transaction again on these: they must reach it as they are.
+    // The driver retries a transaction because of these labels, so the error must stay unchanged.
     if (hasErrorLabels(link)) return undefined;
     const writeErrors = findWriteErrors(link);
     const isDrivers = isDriverError(link);
@@ -81,7 +81,7 @@ export function findDuplicates(
   return undefined;
 }
 
-/** A bulk by any of its duplicates: they are all from one answer. */
+/** For a bulk write, one duplicate of the server is enough: all are from the same answer. */
 export function isOfServer(found: Duplicates): boolean {
   return found.kind === 'single'
     ? found.duplicate.isServers
@@ -148,7 +148,7 @@ function toDuplicate(
   };
 }
 
-/** Also what services that are compatible with MongoDB say. */
+/** Including the messages of services that are compatible with MongoDB. */
 const SERVER_TEXTS = ['E11000 duplicate key error', 'Duplicate key violation on the requested'];
 
 /** By the methods that all versions of the driver document; class names change between them. */
@@ -156,7 +156,7 @@ function isDriverError({ hasErrorLabel, addErrorLabel }: Record<string, unknown>
   return typeof hasErrorLabel === 'function' && typeof addErrorLabel === 'function';
 }
 
-/** With `promoteValues: false` the driver has an object of its own for a number. */
+/** With `promoteValues: false` the driver returns numbers as objects. */
 function toCode(code: unknown): unknown {
   return isObject(code) && '_bsontype' in code ? Number(code) : code;
 }

@@ -1,4 +1,4 @@
-/** Stage 3: meets the schema. What was written on the paths of the violated index, and where. */
+/** Stage 3: finds the written value, and where it is, for each path of the violated index. */
 import { sameValueFor } from '../bson/same-value';
 import type { AnyModel } from '../mongoose-internals';
 import { UNKNOWN } from '../schema/fragment';
@@ -19,13 +19,13 @@ export interface FieldError {
   value: unknown;
 }
 
-/** What the server says of the key that exists already. */
+/** What the server reports about the key that already exists. */
 export type ReportedKey = Pick<DuplicateKey, 'keyValue' | 'keyText'> & {
-  /** Are its strings surely what was written, and no sort keys of a collation? */
+  /** True if its strings are certainly the written ones, not sort keys of a collation. */
   isPlain: boolean;
 };
 
-/** One entry for each path of the index; a value that nothing says is undefined, never a guess. */
+/** One entry for each path of the index. A value that is not known is undefined, never a guess. */
 export function findFieldErrors(
   model: AnyModel,
   { keyPattern, isCollated }: ViolatedIndex,
@@ -43,10 +43,10 @@ export function findFieldErrors(
   });
 }
 
-/** Does this part of a key fit what the server reports of its path? */
+/** Returns true if this part of a key matches what the server reports for its path. */
 type Rule = (part: KeyPart) => boolean;
 
-/** The one key of those that were written which the server reports, as far as it can be known. */
+/** Chooses the written key that the server reports, as far as it can be known. */
 function chooseFields(
   model: AnyModel,
   { keyPattern, isCollated }: Pick<ViolatedIndex, 'keyPattern' | 'isCollated'>,

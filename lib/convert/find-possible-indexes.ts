@@ -27,7 +27,7 @@ function isPossible(index: UniqueIndex, write: Write, newObjectId: () => string)
       .flat()
       .filter(({ isFound }) => isFound);
   if (isId) return valuesOf('_id').some(({ value }) => !isMadeHere(value, newObjectId));
-  // A new document has a place in every index but a sparse one of whose paths it holds none.
+  // A new document is in every index, except in a sparse one of which it has no path.
   return !index.sparse || paths.some((path) => valuesOf(path).length > 0);
 }
 

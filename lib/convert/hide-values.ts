@@ -1,4 +1,4 @@
-/** Which values stay out of errors, and what stands in their place. */
+/** Decides which values are hidden, and removes them from errors. */
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import type { UniqueGuardOptions } from '../options/plugin-options';
 import { findPathTypes } from '../schema/find-path-types';
@@ -11,9 +11,9 @@ import { addHidden } from './validation-error';
 const MESSAGE = 'E11000 duplicate key error (the value is hidden)';
 
 /**
- * By option, or because the schema itself leaves the path out of what it reads. A hidden path hides
- * what lies above it as well, whose value contains it. Where an option names a path that the schema
- * does not have, which may be a typing error, all values are hidden.
+ * True if the option `hideValues` or `select: false` hides the path. A hidden path also hides its parents,
+ * because their values contain it. If the option names a path that the schema does not have, which may be
+ * a typing error, all values are hidden.
  */
 export function isValueHidden(model: AnyModel, options: UniqueGuardOptions, path: string): boolean {
   const { hideValues = [] } = options;
@@ -45,7 +45,7 @@ export function hideMessage(error: Error): void {
   const frames = framesOf(error)();
   error.message = MESSAGE;
   error.stack = `${error.name}: ${MESSAGE}${frames}`;
-  // The driver keeps the server's answer there once more.
+  // The driver keeps a second copy of the server's answer there.
   if ('errorResponse' in error)
     Reflect.defineProperty(error, 'errorResponse', { enumerable: false });
 }

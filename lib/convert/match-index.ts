@@ -23,7 +23,7 @@ export function findViolatedIndex(
     isSamePattern(toStoredPattern(index.keyPattern), keyPattern),
   );
   if (declared !== undefined) return { ...toViolatedIndex(declared), name: name ?? declared.name };
-  // Only the schema says on which paths a text index is.
+  // Only the schema knows the paths of a text index.
   if ('_fts' in keyPattern) return undefined;
   return { name, keyPattern: toPlainPattern(keyPattern), isCollated: false };
 }
@@ -33,7 +33,7 @@ export function toViolatedIndex({ name, keyPattern, collation }: UniqueIndex): V
   return { name, keyPattern: { ...keyPattern }, isCollated: collation !== undefined };
 }
 
-/** The server keeps the paths of a text index among its weights, and two names in their place. */
+/** In its key pattern, the server replaces the paths of a text index with two fixed names. */
 function toStoredPattern(keyPattern: Record<string, unknown>): Record<string, unknown> {
   if (!isTextPattern(keyPattern)) return keyPattern;
   return Object.fromEntries(
@@ -48,7 +48,7 @@ function toStoredPattern(keyPattern: Record<string, unknown>): Record<string, un
   );
 }
 
-/** With `promoteValues: false` the driver has objects for numbers. */
+/** With `promoteValues: false` the driver returns numbers as objects. */
 function toPlainPattern(keyPattern: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(keyPattern).map(([path, direction]) => [

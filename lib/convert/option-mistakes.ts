@@ -11,7 +11,7 @@ const unknownPaths = new WeakMap<object, WeakMap<AnySchema, string[]>>();
 /** The paths in `hideValues` that no model of the collection has or declares an index on; read once. */
 export function findUnknownPaths(model: AnyModel, options: UniqueGuardOptions): string[] {
   const { hideValues } = options;
-  // What is meant for all schemas names paths that one of them has.
+  // The options of a global plugin may name paths that only some schemas have.
   if (!Array.isArray(hideValues) || isOfGlobalPlugin(model, options)) return [];
   const paths = hideValues as string[];
   let ofList = unknownPaths.get(paths);

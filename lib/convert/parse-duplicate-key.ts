@@ -4,7 +4,7 @@
  */
 import type { ServerDuplicate } from './find-duplicates';
 
-/** What is known for certain; a field that nothing says is undefined. */
+/** The certain facts. A field that the server does not report is undefined. */
 export interface DuplicateKey {
   db: string | undefined;
   collection: string | undefined;
@@ -12,9 +12,9 @@ export interface DuplicateKey {
   keyPattern: Record<string, unknown> | undefined;
   /** The server's values; a field whose value is known to be a collation's sort key is left out. */
   keyValue: Map<string, unknown>;
-  /** Did the server say of each field whether its value is a sort key? Servers before 6.0 do not. */
+  /** True if the server reports for each field whether its value is a sort key. From MongoDB 6.0 on. */
   hasFlags?: true;
-  /** The rest of the text after ` dup key: `, for comparing with, never for splitting. */
+  /** The rest of the message after ` dup key: `. It is only compared as a whole, never split. */
   keyText: string | undefined;
 }
 
@@ -32,7 +32,7 @@ export function parseDuplicateKey(
   };
 }
 
-/** On a collated index the strings of keyValue are sort keys: bytes that nobody typed. */
+/** On an index with a collation, the strings of keyValue are sort keys, not the written strings. */
 function plainValues({
   keyPattern,
   keyValue,
@@ -57,7 +57,7 @@ const ERROR = 'E11000 duplicate key error';
 const KEY = ' dup key: ';
 const COLLATION = ' collation: {';
 
-/** Did no write fail, but the build of an index? Behind the error's name stands what somebody stored. */
+/** True if the build of an index failed, not a write. Text after the error's name may be user input. */
 export function isIndexBuild(text: string): boolean {
   const at = text.indexOf('Index build failed');
   return at >= 0 && at <= text.indexOf(ERROR);
@@ -65,7 +65,7 @@ export function isIndexBuild(text: string): boolean {
 
 /**
  * Reads the namespace and the index name by position. Never more: values are not escaped in this
- * text, so whatever stands behind the first ` dup key: ` may be somebody's input.
+ * text, so everything after the first ` dup key: ` may be user input.
  */
 function parseText(text: string, knownIndexNames: Iterable<string>): TextParts {
   const nothing = {

@@ -10,7 +10,7 @@ import type { DuplicateKey } from './parse-duplicate-key';
 
 export interface RefusedKey {
   indexName: string | undefined;
-  /** Undefined where neither the server nor the schema says it. */
+  /** Undefined if neither the server nor the schema reports it. */
   keyPattern: Record<string, unknown> | undefined;
   /** Those of its paths whose value is null or missing. */
   missing: string[];
@@ -44,7 +44,7 @@ function findNullPaths(keyText = ''): string[] | undefined {
   return all?.split(', ').map((part) => part.slice(0, -': null'.length));
 }
 
-/** What a write changes was meant; what it could not know of was not. */
+/** A path that the write itself changes is not absent, even if the schema does not have it. */
 function findAbsent(
   model: AnyModel,
   { indexName, keyPattern }: DuplicateKey,
@@ -57,12 +57,12 @@ function findAbsent(
     (index) =>
       index.name === indexName || (keyPattern && isSamePattern(index.keyPattern, keyPattern)),
   );
-  // It takes every path, and the index says that this one is among them.
+  // With `strict: false` the schema accepts every path, and the declared index uses this one.
   if (isDeclared && schema.options.strict === false) return [];
   return missing.filter((path) => !hasPath(schema, path) && !isPathUpdated(write, path));
 }
 
-/** That of the discriminator, where a write on the base names one. */
+/** The schema of the discriminator, if a write on the base model names one. */
 function findWrittenSchema(model: AnyModel, write: Write): AnySchema {
   const schema = model.schema as AnySchema;
   const key = findKind(schema)?.key;

@@ -33,7 +33,7 @@ export function toKeyText(parts: KeyPart[], isCollated: boolean): string | undef
   return printed.length === parts.length ? `{ ${printed.join(', ')} }` : undefined;
 }
 
-/** For the types whose print cannot be mistaken. */
+/** Only for types whose printed form is unambiguous. */
 function toValueText(value: unknown): string | undefined {
   if (typeof value === 'string') return `"${value}"`;
   if (typeof value === 'boolean' || value === null || Number.isInteger(value)) return String(value);

@@ -1,4 +1,4 @@
-/** The stack of an error that takes another one's place: its own first line, above the caller's frames. */
+/** The stack of an error that replaces another one: its own first line, then the caller's frames. */
 
 /**
  * The lines below the first. A function, since V8 formats a stack when it is first read, and that takes
@@ -7,8 +7,8 @@
 export type Frames = () => string;
 
 /**
- * The frames of an error that exists. None where its stack does not contain its message: what cannot be
- * told from a message may show a hidden value.
+ * The frames of an error that exists. None if its stack does not contain its message: lines that cannot be
+ * separated from a message may show a hidden value.
  */
 export function framesOf(error: object): Frames {
   const { message } = error as { message?: unknown };
@@ -40,7 +40,7 @@ export function setFrames(error: Error, frames: Frames): void {
   });
 }
 
-/** To capture a stack takes as long as all the rest. */
+/** Capturing a stack takes as long as everything else together. */
 export function withoutStack<T>(make: () => T): T {
   const { stackTraceLimit } = Error;
   // Not an assignment: that throws where an app has frozen its globals.

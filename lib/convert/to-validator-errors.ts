@@ -14,11 +14,11 @@ export interface IndexErrors {
   keyPattern: Record<string, unknown>;
   /** What was written on each of these paths; undefined where it is hidden or not known. */
   keyValue: Record<string, unknown>;
-  /** Does any of the paths keep its value out of errors? */
+  /** True if the value of a path is hidden. */
   hidesValue: boolean;
 }
 
-/** Undefined where the index has no path that an error can stand on. */
+/** Undefined if the index has no path that an error can be reported on. */
 export function toIndexErrors(
   model: AnyModel,
   options: UniqueGuardOptions,

@@ -5,11 +5,11 @@ import type { PathOf, RawDocumentOf } from '../schema/document-of';
 import type { BulkOperation } from '../write/bulk-operation';
 import { setFrames, withoutStack, type Frames } from './stack';
 
-/** The error of one path, as it stands in `error.errors`. */
+/** The error of one path in `error.errors`. */
 export type UniqueValidatorError = MongooseErrors.ValidatorError & {
   /** What Mongoose keeps of a validator, and the violated index. */
   properties: {
-    /** The name of the violated index, where the server says it. */
+    /** The name of the violated index, if the server reports it. */
     index: string | undefined;
     /** Its paths in order, with 1 or -1. */
     keyPattern: Record<string, unknown>;
@@ -32,13 +32,13 @@ export interface UniqueValidationError extends MongooseErrors.ValidationError {
   model: AnyModel;
   /** On the error of one of many writes: its place in the caller's array. Not enumerable. */
   index?: number;
-  /** On the error of one of many writes: what it was. Not enumerable. */
+  /** On the error of one of many writes: its operation. Not enumerable. */
   operation?: BulkOperation;
   /** On the error of saveOrUpsert's own conflict target: how often it was tried. Not enumerable. */
   attempts?: number;
   /** On the error of insertMany: one error for each duplicate row. Not enumerable. */
   validationErrors?: UniqueValidationError[];
-  /** On the error of insertMany, as the four below, from Mongoose and not enumerable: what is in. */
+  /** The inserted documents. This and the next four are of insertMany, from Mongoose, not enumerable. */
   insertedDocs?: unknown[];
   /** For an unordered insertMany, each row's document or error. */
   results?: unknown[];
@@ -73,7 +73,7 @@ export function makeValidatorError(
   );
 }
 
-/** Not made from the document: that would leave the error on it and fail its next save. */
+/** Created without the document: otherwise its next save would fail with the same error. */
 export function makeValidationError(
   model: AnyModel,
   { validatorErrors, keyPattern, keyValue }: ViolatedKey,
@@ -115,15 +115,15 @@ export function addHidden<T extends object>(target: T, properties: object): T {
   return target;
 }
 
-/** The same of a model's write, its paths known to the compiler. */
+/** A UniqueValidationError of one model, whose paths the compiler knows. */
 export type UniqueValidationErrorOf<M> = Omit<UniqueValidationError, 'errors'> & {
   /** One for each path of the violated index, by path. */
   errors: { [Path in PathOf<RawDocumentOf<M>>]?: UniqueValidatorError };
 };
 
 /**
- * Type guard: is this the ValidationError that this plugin made of a duplicate key? Then
- * `error.errors['email']?.message` is what stands beside the input. No round trip, never throws.
+ * Type guard: true for the ValidationError that this plugin made of a duplicate key. Show
+ * `error.errors['email']?.message` beside the input. No round trip, never throws.
  *
  * @example
  * if (isUniqueValidationError(error)) response.status(409).json({ errors: error.errors });
@@ -145,14 +145,14 @@ export function isUniqueValidationError(error: unknown, model?: unknown): boolea
   const { name, code, errors, model: violated } = error as Partial<MadeError>;
   if (name !== 'ValidationError' || code !== 11000) return false;
   if (typeof errors !== 'object' || errors === null) return false;
-  // As a callback of filter() it gets a place there.
+  // As a callback of filter(), it gets the position as its second argument.
   if (typeof model !== 'function') return true;
   // A discriminator has its base's collection.
   const { db, collection } = model as AnyModel;
   return violated?.db === db && violated.collection.name === collection.name;
 }
 
-/** What a guard may find on anything. */
+/** The properties that the guard reads of any object. */
 interface MadeError {
   name: unknown;
   code: unknown;

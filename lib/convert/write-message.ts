@@ -9,8 +9,8 @@ import { findPathTypes } from '../schema/find-path-types';
 import { schemasOf } from '../schema/unique-index';
 
 /**
- * The message for one path: the first message that is set, from the most particular to the default.
- * Throws what a message function throws, and a TypeError where it returns no string.
+ * The message for one path: the first message that is set, from the most specific to the default.
+ * Throws what a message function throws, and a TypeError if it does not return a string.
  */
 export function toMessage(
   context: MessageContext,
@@ -60,7 +60,7 @@ function defaultMessage({ path, paths }: MessageContext): string {
     : `Path \`${path}\` must be unique.`;
 }
 
-/** One pass over the template: what is filled in is never read as a template again. */
+/** Fills the template in one pass: placeholders inside a filled-in value stay as they are. */
 function fillTemplate(template: string, context: MessageContext): string {
   const { path, paths, value, kind, index } = context;
   const fill = new Map([

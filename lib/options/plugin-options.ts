@@ -113,13 +113,13 @@ export const PLUGIN = Symbol.for('mongoose-unique-guard');
 /**
  * The options that the plugin was applied with; none on a schema without it.
  *
- * @throws Error where this version of Mongoose does not say
+ * @throws Error if this version of Mongoose does not report them
  */
 export function resolveOptions(schema: AnySchema): UniqueGuardOptions {
   return resolvePluginOptions(schema, (fn) => PLUGIN in fn) ?? {};
 }
 
-/** The same for the error of a write, which goes out in any case: all values hidden, where it throws. */
+/** Never throws, because the error of a write must reach the caller: instead, all values are hidden. */
 export function findOptions(schema: AnySchema): UniqueGuardOptions {
   try {
     return resolveOptions(schema);

@@ -9,7 +9,7 @@ export const isTextList = (value: unknown): boolean => Array.isArray(value) && v
 /** A check of one option, and what is allowed, in words. */
 export type Rule = [check: (value: unknown) => boolean, allowed: string];
 
-/** For each option its rule. */
+/** The rules by option name. */
 export type Rules = Record<string, Rule>;
 
 const isPaths = (value: unknown): boolean =>

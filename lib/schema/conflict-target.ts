@@ -76,7 +76,7 @@ export function findGivenTarget(model: AnyModel, isGiven: (path: string) => bool
   );
 }
 
-/** Not where a sharded collection has another key. */
+/** False if the collection is sharded by another key. */
 function isIdUsable(model: AnyModel): boolean {
   return findUniqueIndexes(model).some(
     (index) => index.name === '_id_' && findObstacle(model, index) === undefined,
@@ -99,7 +99,7 @@ function hasPaths({ keyPattern }: UniqueIndex, paths: string[]): boolean {
   return ofIndex.length === new Set(paths).size && ofIndex.every((path) => paths.includes(path));
 }
 
-/** Why equality on the index's paths would not find the one document that clashes. */
+/** Why equality on the index's paths cannot identify one document; undefined if it can. */
 function findObstacle(model: AnyModel, index: UniqueIndex): string | undefined {
   const array = Object.keys(index.keyPattern).find((path) => isInArray(model, path));
   return array === undefined

@@ -14,14 +14,14 @@ export interface PathTypes {
   above: PathType[];
   /** The types below it, where it holds an object. */
   below: PathType[];
-  /** Does the path lead into a value that the schema leaves open, such as one of type Mixed? */
+  /** True if the path is inside a value without a declared schema, such as Mixed. */
   isOpen: boolean;
 }
 
 /**
- * Follows the path through subdocuments, arrays (of arrays), Maps and embedded discriminators. A place
- * in an array is optional; `$*` stands for any key of a Map. Several types are possible:
- * embedded discriminators may declare one path each in its own way.
+ * Follows the path through subdocuments, arrays (of arrays), Maps and embedded discriminators. A position
+ * in an array is optional; `$*` stands for any key of a Map. A path can have several types, because
+ * embedded discriminators may declare it with different types.
  */
 export function findPathTypes(schema: AnySchema, path: string): PathTypes {
   const found: PathTypes = { at: [], above: [], below: [], isOpen: false };
@@ -29,7 +29,7 @@ export function findPathTypes(schema: AnySchema, path: string): PathTypes {
   return found;
 }
 
-/** Does the schema have such a path? A nested object and what lies inside of a Mixed count. */
+/** True if the schema has such a path. Nested objects and paths inside Mixed count, too. */
 export function hasPath(schema: AnySchema, path: string): boolean {
   const { at, below, isOpen } = findPathTypes(schema, path);
   return at.length > 0 || below.length > 0 || isOpen;
@@ -77,7 +77,7 @@ function isContainer({ instance }: PathType): boolean {
   return instance === 'Array' || instance === 'Map';
 }
 
-/** What the value holds: elements count as the path itself, the paths of a subdocument as below. */
+/** Adds what the value contains: array elements at the path itself, paths of a subdocument below it. */
 function addInside(type: PathType, found: PathTypes, seen: Set<AnySchema>): void {
   const element = isContainer(type) ? findElementType(type) : undefined;
   if (element !== undefined) {
@@ -86,7 +86,7 @@ function addInside(type: PathType, found: PathTypes, seen: Set<AnySchema>): void
   }
   if (type.schema === undefined) return;
   for (const schema of [type.schema, ...findDiscriminatorSchemas(type.schema)]) {
-    // A tree of comments contains its own schema.
+    // A recursive schema, such as a tree of comments, contains itself.
     if (seen.has(schema)) continue;
     seen.add(schema);
     for (const one of Object.values(schema.paths as Record<string, PathType>)) {

@@ -1,19 +1,19 @@
-/** Fragments of a document: what is known of it where a write says only some of its fields. Pure. */
+/** Fragments of a document: the known fields, if a write contains only some of them. Pure. */
 
-/** Stands for a value that nothing says. */
+/** Marks a value that is not known. */
 export const UNKNOWN = Symbol('unknown');
 
 /** A place in an array, such as the 1 of `contacts.1.email`. */
 export const isPlace = (segment: string): boolean => /^\d+$/.test(segment);
 
 /**
- * Some fields of an object, or some elements of an array: by their place, or by any name that begins
- * with `$` where the place depends on the stored document. Whatever is not among them is unknown.
+ * Some fields of an object, or some elements of an array by position. An element whose position depends on
+ * the stored document has a name that begins with `$`. All other fields are unknown.
  */
 export class Fragment {
   readonly children = new Map<string, unknown>();
 
-  /** Sets what lies at the path, and makes the fragments on the way. */
+  /** Sets the value at the path and creates the fragments above it. */
   set(path: string, value: unknown): void {
     const dot = path.indexOf('.');
     if (dot < 0) {

@@ -12,13 +12,13 @@ export interface KeyPart {
   indexPath: string;
   /** Such as `contacts.1.email`; the index's own path where the place is not known. */
   path: string;
-  /** `UNKNOWN` where the document is a fragment that does not say. */
+  /** `UNKNOWN` if the document is a fragment without this value. */
   value: unknown;
   /** False where the document has no such path, and where that is not known. */
   isFound: boolean;
 }
 
-/** Without those that two elements share; none where sparse leaves the document out. */
+/** The different keys of the document; none if `sparse` excludes it. */
 export function findIndexKeys(
   { keyPattern, sparse }: UniqueIndex,
   document: Record<string, unknown>,
@@ -29,7 +29,7 @@ export function findIndexKeys(
   return [...new Map(keys.map((key) => [toComparable(key), key])).values()];
 }
 
-/** One key for each element where an array lies on a path, each with the places of its values. */
+/** One key, or one for each element of an array on a path. Each part has the path of its value. */
 export function findPlacedKeys(keyPattern: Record<string, unknown>, document: object): KeyPart[][] {
   const slots = Object.entries(keyPattern).map(([indexPath, direction]): OpenSlot => {
     const isGeo = isGeoDirection(direction);
@@ -44,28 +44,28 @@ export function findPlacedKeys(keyPattern: Record<string, unknown>, document: ob
   });
 }
 
-/** A place in an array (`list.0.email`) or in a Map (`map.$*`) makes other keys, or none at all. */
+/** True for a path with an array position (`list.0.email`) or a Map key (`map.$*`): its keys differ. */
 export function hasPlaces({ keyPattern }: UniqueIndex): boolean {
   return Object.keys(keyPattern).some((path) => /(^|\.)(\d+|\$.*)(\.|$)/.test(path));
 }
 
-/** Of a geo index the server makes the keys by itself: cells and hashes, not values. */
+/** The server computes the keys of a geo index: cells and hashes, not values. */
 export function isGeoDirection(direction: unknown): boolean {
   return typeof direction === 'string' && direction.startsWith('2d');
 }
 
-/** A path on its way through the document. */
+/** How far one path has been followed through the document. */
 interface OpenSlot {
   indexPath: string;
   isGeo: boolean;
-  /** The way so far; undefined behind an element whose place is not known. */
+  /** The segments so far; undefined after an element whose position is not known. */
   at: string[] | undefined;
   rest: string[];
 }
 type Slot = OpenSlot | KeyPart;
 type Open = (value: object) => Record<string, unknown>;
 
-/** Follows all paths at once: those that meet the same array take the same element of it. */
+/** Follows all paths together: paths through the same array use the same element of it. */
 function expand(object: unknown, slots: Slot[], open: Open): KeyPart[][] {
   const arrays = new Map<unknown, Element[]>();
   const followed = slots.map((slot): Slot => {
@@ -95,7 +95,7 @@ function expand(object: unknown, slots: Slot[], open: Open): KeyPart[][] {
       const there = { ...slot, at };
       return slot.rest.length === 0 ? toPart(there, value ?? null) : there;
     });
-    // An array inside an array is one value, not more of them.
+    // An array inside an array counts as one value.
     return expand(Array.isArray(value) ? {} : value, inElement, open);
   });
 }
@@ -150,7 +150,7 @@ function toPart({ indexPath, at, rest }: OpenSlot, value: unknown): KeyPart {
   return { indexPath, path, value: value ?? null, isFound: value !== undefined };
 }
 
-/** Mongoose leaves documents and subdocuments in what it hands to the driver. */
+/** What Mongoose passes to the driver may contain documents and subdocuments. */
 function hasToBSON(value: object): value is { toBSON(): Record<string, unknown> } {
   return 'toBSON' in value && typeof value.toBSON === 'function';
 }

@@ -19,10 +19,10 @@ export function keptPathsOf(schema: AnySchema): Set<string> {
   return kept;
 }
 
-/** In an array there are none: it is written as a whole. */
+/** Skips paths in arrays, because arrays are written as a whole. */
 function immutablePaths(schema: AnySchema, prefix: string): string[] {
   return Object.entries(schema.paths as Record<string, PathType>).flatMap(([path, type]) => {
-    // A function would have to be asked about the stored document, which nobody has read.
+    // A function counts as true: it would need the stored document, which is not read.
     const own = type.options?.immutable ? [prefix + path] : [];
     if (type.schema === undefined || type.instance === 'Array') return own;
     // A subdocument is written with a `createdAt` of its own, or it would have none.
@@ -39,7 +39,7 @@ export interface TimestampPaths {
 
 const timestampCache = new WeakMap<AnySchema, TimestampPaths>();
 
-/** Read once, too. */
+/** The names of the timestamps, cached for each schema. */
 export function timestampPaths(schema: AnySchema): TimestampPaths {
   let paths = timestampCache.get(schema);
   if (paths === undefined) timestampCache.set(schema, (paths = readTimestampPaths(schema)));
@@ -57,13 +57,13 @@ function readTimestampPaths(schema: AnySchema): TimestampPaths {
   return { ...pathOf('createdAt'), ...pathOf('updatedAt') };
 }
 
-/** What the schema's own clock says; undefined where it has none. */
+/** The time of the schema's option `timestamps.currentTime`; undefined if it is not set. */
 export function currentTimeOf(schema: AnySchema): unknown {
   const { timestamps } = schema.options;
   return typeof timestamps === 'object' ? timestamps.currentTime?.() : undefined;
 }
 
-/** The paths right below a nested object or a subdocument; a Map is one path, whatever it holds. */
+/** The paths directly below a nested object or a subdocument. A Map counts as one path. */
 export function pathsBelow(schema: AnySchema, path: string): string[] {
   const type = findPathType(schema, path);
   const below =

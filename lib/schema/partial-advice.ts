@@ -19,7 +19,7 @@ const BSON_TYPES: Record<string, string> = {
   Map: 'object',
 };
 
-/** `{ email: { $type: 'string' } }`, with the type that the schemas give the path; pasted as it stands. */
+/** Such as `{ email: { $type: 'string' } }`: ready to paste, with the type of the path in the schemas. */
 export function toPartialFilter(schemas: AnySchema[], path: string): string {
   const types = schemas.flatMap((schema) => findPathTypes(schema, path).at);
   const type = types.map(({ instance }) => BSON_TYPES[String(instance)]).find((one) => one);

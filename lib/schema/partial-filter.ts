@@ -1,8 +1,8 @@
-/** Which documents a partial index holds. Pure; what is not certain counts as no. */
+/** Decides which documents a partial index contains. Pure. A match that is not certain counts as none. */
 import { isEmbedded, isOperatorObject, toComparable } from '../bson/comparable';
 import { compare, typesOf } from '../bson/value-order';
 
-/** One document, and whether all is known of a path: a missing path may be one that is not known. */
+/** One document. A path that is missing in it may still be stored, unless `isKnown` returns true. */
 interface Known {
   document: Record<string, unknown>;
   isKnown: (path: string) => boolean;
@@ -22,8 +22,8 @@ export function pathsOfFilter(expression: Condition = {}): string[] {
 const MAX_CONJUNCTIONS = 16;
 
 /**
- * The expression as alternatives of conditions that all hold: the server takes a partial index for
- * each such alternative, but for no `$or`. Undefined where there would be too many.
+ * The expression without `$or`: a list of alternatives, each a list of conditions that must all match. The
+ * server uses a partial index for each alternative, but not for `$or`. Undefined if there are too many.
  */
 export function toConjunctions(expression: Condition): Condition[][] | undefined {
   let all: Condition[][] = [[]];
@@ -40,7 +40,7 @@ export function toConjunctions(expression: Condition): Condition[][] | undefined
   return all;
 }
 
-/** Is the document certainly one that the expression selects? Operators not known here select none. */
+/** True if the document certainly matches the expression. Operators not known here never match. */
 export function isSelected(expression: Condition, known: Known, isCollated: boolean): boolean {
   return Object.entries(expression).every(([key, value]) => {
     const isPart = (part: unknown) => isSelected(part as Condition, known, isCollated);
@@ -92,7 +92,7 @@ const ORDER: Record<string, (order: number) => boolean> = {
   $lte: (order) => order <= 0,
 };
 
-/** What a condition on the path is held against: an array as a whole, and each of its elements. */
+/** The values that a condition on the path is compared with: an array as a whole, and each element. */
 function valuesAt(value: unknown, segments: string[]): unknown[] {
   const [head, ...rest] = segments;
   if (head === undefined) return Array.isArray(value) ? [value, ...(value as unknown[])] : [value];
@@ -102,7 +102,7 @@ function valuesAt(value: unknown, segments: string[]): unknown[] {
   return isEmbedded(value) && Object.hasOwn(value, head) ? valuesAt(value[head], rest) : [];
 }
 
-/** Missing, with no array on the way: through an array the server matches otherwise. */
+/** True if the path is missing and no array is on it. The server has other rules inside arrays. */
 function isMissing(document: Record<string, unknown>, path: string): boolean {
   let value: unknown = document;
   for (const segment of path.split('.')) {

@@ -1,12 +1,12 @@
-/** Which paths hold one value, so that equality in a filter says which. */
+/** Finds paths with a single value, which an equality in a filter identifies. */
 import type { AnyModel } from '../mongoose-internals';
 import { findPathType, prefixesOf } from './path';
 import { schemasOf } from './unique-index';
 
-/** A type of the user's own may have no name. */
+/** A custom schema type may have no name. */
 const MANY = new Set<string | undefined>(['Array', 'Mixed', 'Map']);
 
-/** Is the path declared, with no array, Map or Mixed on the way? */
+/** True if the path is declared and no array, Map or Mixed is on it. */
 export function isPlainPath(model: AnyModel, path: string): boolean {
   const typesAt = (prefix: string) =>
     schemasOf(model).flatMap((schema) => findPathType(schema, prefix) ?? []);

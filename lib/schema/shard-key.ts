@@ -1,4 +1,4 @@
-/** The shard key that a schema declares (its option `shardKey`), and what it demands of an index. Pure. */
+/** The shard key that a schema declares (option `shardKey`), and what it requires of an index. Pure. */
 import type { AnySchema } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
 import { show } from '../options/show';
@@ -7,7 +7,7 @@ import type { UniqueIndex } from './unique-index';
 /** Its paths, each with 1 or `'hashed'`. */
 export type ShardKey = Record<string, unknown>;
 
-/** Undefined where the schema declares none; a discriminator has the options of its base. */
+/** Undefined if the schema declares none. A discriminator has the options of its base. */
 export function findShardKey({ options }: AnySchema): ShardKey | undefined {
   // Mongoose reads both spellings.
   const { shardKey, shardkey } = options as { shardKey?: unknown; shardkey?: unknown };
@@ -16,8 +16,8 @@ export function findShardKey({ options }: AnySchema): ShardKey | undefined {
 }
 
 /**
- * Why an upsert on the index cannot be sent to a sharded cluster, which takes an upsert only where its
- * filter has the whole shard key as equality.
+ * Why an upsert on the index cannot be sent to a sharded cluster: its filter must have equality on every
+ * path of the shard key. Undefined if it can.
  */
 export function findLackingShardKey(
   shardKey: ShardKey | undefined,
@@ -33,7 +33,7 @@ export function findLackingShardKey(
   );
 }
 
-/** The server demands it of each unique index, `_id` aside: the same paths first, in the same order. */
+/** True if the index begins with the shard key. The server requires it of all unique indexes but `_id`. */
 export function beginsWithShardKey(
   keyPattern: Record<string, unknown>,
   shardKey: ShardKey,

@@ -52,7 +52,7 @@ export function modelsOfCollection(model: AnyModel): AnyModel[] {
   return [...new Set([model, base, ...Object.values(base.discriminators ?? {}), ...sharing])];
 }
 
-/** The model that a discriminator is one of; any other model itself. */
+/** The base model of a discriminator; any other model itself. */
 export function baseOf(model: AnyModel): AnyModel {
   const baseName = findBaseName(model);
   return (baseName === undefined ? undefined : model.db.models[baseName]) ?? model;
@@ -136,7 +136,7 @@ function toEntries(keyPattern: Record<string, unknown>): Entry[] {
   return entries.map((entry) => (isText(entry) ? (textEntries.shift() as Entry) : entry));
 }
 
-/** The driver's own way to name an index, `email_1_tenant_-1`. */
+/** The name that the driver gives an index by default, such as `email_1_tenant_-1`. */
 function defaultName(keyPattern: object): string {
   return Object.entries(keyPattern).flat().join('_');
 }

@@ -1,4 +1,4 @@
-/** The option `onConflict`: what happens to a document that exists. Its types, forms and checks. Pure. */
+/** The option `onConflict`: its types, its parser and its checks. Pure. */
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
 import { isTextList } from '../options/rules';
@@ -63,7 +63,7 @@ export const ON_CONFLICT =
   '"update", "skip", "replace", { only: [paths] }, { except: [paths] } or an update with operators ' +
   'such as { $inc: { logins: 1 } }';
 
-/** Undefined where the value has none of the forms. An empty `only` would be `'skip'`, but for `updatedAt`. */
+/** Returns undefined for an invalid value. An empty `only` is invalid: it would write only `updatedAt`. */
 export function findConflictRule(onConflict: unknown): ConflictRule | undefined {
   if (onConflict === undefined) return { kind: 'update' };
   if (onConflict === 'update' || onConflict === 'skip' || onConflict === 'replace') {
@@ -84,7 +84,7 @@ export function findConflictRule(onConflict: unknown): ConflictRule | undefined 
     : undefined;
 }
 
-/** Throws a TypeError for an operator or a path that would be dropped silently, or do harm. */
+/** Throws a TypeError for an unknown operator, an unknown path, or a path inside an array. */
 export function checkConflictRule(model: AnyModel, rule: ConflictRule): void {
   if (rule.kind === 'operators') {
     const { operators } = rule;
@@ -110,7 +110,7 @@ export function checkConflictRule(model: AnyModel, rule: ConflictRule): void {
   }
 }
 
-/** Throws a TypeError where an update with operators would change which document is meant. */
+/** Throws a TypeError if an update with operators writes `_id` or a path of the conflict target. */
 export function checkTargetStays(target: UniqueIndex, operators: Operators): void {
   const key = ['_id', ...Object.keys(target.keyPattern)];
   const touched = pathsOf(operators).find((path) => key.some((one) => isRelated(path, one)));
@@ -135,14 +135,14 @@ function checkPath(model: AnyModel, path: string): void {
 
 function isKnown(schema: AnySchema, path: string): boolean {
   if (schema.options.strict === false || path === schema.options.versionKey) return true;
-  // `list.0`, `list.$[]`: what lies in an array is what its elements are.
+  // Positions in an array, such as `list.0` and `list.$[]`, are accepted by isOpen().
   const types = prefixesOf(path).map((prefix) => schema.pathType(prefix));
   return types.at(-1) !== 'adhocOrUndefined' && types.at(-1) !== 'virtual'
     ? true
     : prefixesOf(path).some((prefix) => isOpen(schema, prefix));
 }
 
-/** A Mixed path or a Map, which hold any path. */
+/** True for a Mixed path, a Map or an array: paths below it are not checked. */
 function isOpen(schema: AnySchema, path: string): boolean {
   const { instance } = (schema.path(path) as { instance?: string } | undefined) ?? {};
   return instance === 'Mixed' || instance === 'Map' || instance === 'Array';

@@ -1,4 +1,4 @@
-/** The `post('save')` middleware of a call: after the write, and for what the call rejects with. */
+/** Runs `post('save')` middleware after a write, and error middleware after a failed call. */
 import {
   findEmbeddedSchemas,
   findMiddleware,
@@ -16,9 +16,9 @@ import {
 import { skipsMiddleware, type UpsertOptions } from './upsert-options';
 
 /**
- * Does this call run any after a write?
+ * True if the schema has `post('save')` middleware that this call runs after a write.
  *
- * @throws Error where there is any and this Mongoose does not let it be run
+ * @throws Error if it has, and this version of Mongoose has no way to run it
  */
 export function hasPostSave(model: AnyModel, options: UpsertOptions): boolean {
   if (skipsMiddleware(options, 'post')) return false;
@@ -44,11 +44,11 @@ export function hasErrorMiddleware(model: AnyModel, options: UpsertOptions): boo
 /** The documents that `pre('save')` middleware saw. */
 export interface Seen {
   inserted: AnyDocument;
-  /** The same one, unless middleware asked whether it is new. */
+  /** The same document, unless middleware read `isNew`: then middleware also ran with `isNew` false. */
   existing: AnyDocument;
 }
 
-/** @throws what the middleware throws; the document is written */
+/** @throws what the middleware throws; the document is already stored then */
 export async function finishSave(
   written: AnyDocument,
   seen: Seen,
@@ -71,7 +71,7 @@ function carryLocals(from: AnyDocument, to: AnyDocument): void {
   }
 }
 
-/** What a failed call rejects with: as of a failed save, error middleware may replace it. */
+/** The error that a failed call rejects with. As with `save()`, error middleware may replace it. */
 export async function toSaveError(
   document: AnyDocument,
   options: UpsertOptions,

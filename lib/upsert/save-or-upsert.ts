@@ -1,6 +1,6 @@
 /**
- * `Model.saveOrUpsert()`: prepares one input (prepare/), sends it, again after a lost race (send/), then
- * runs post('save') middleware. It never calls `save()`.
+ * `Model.saveOrUpsert()`: prepares one input (prepare/), sends it and retries a lost race (send/), then
+ * runs `post('save')` middleware. It never calls `save()`.
  */
 import { captureFrames, setFrames } from '../convert/stack';
 import { isUniqueValidationError } from '../convert/validation-error';
@@ -65,7 +65,7 @@ async function sendUntilDone(
       const isRace = isLostRace(prepared.target, error);
       if (isRace) noteAttempts(error, attempts);
       if (!isRace || attempts > maxRetries) {
-        // The driver's own ten frames end in the query.
+        // V8 keeps ten frames. The driver fills them, so the caller's frames would be missing.
         if (isUniqueValidationError(error)) setFrames(error, captureFrames());
         throw await toSaveError(prepared.seen.inserted, options, error);
       }
@@ -74,7 +74,7 @@ async function sendUntilDone(
   }
 }
 
-/** For middleware, where the caller wants a plain object. */
+/** With `lean`, `post('save')` middleware still gets a hydrated document. */
 function hydrate({ model, seen }: PreparedUpsert, stored: unknown): AnyDocument {
   const document = model.hydrate(stored) as unknown as AnyDocument;
   document.$session(seen.inserted.$session());

@@ -1,4 +1,4 @@
-/** The options and the input of both calls: types and checks. */
+/** Types and checks of the options and inputs of saveOrUpsert and saveOrUpsertMany. */
 import type { ClientSession, Document, Types } from 'mongoose';
 import { isMongooseDocument, type AnyModel } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
@@ -36,7 +36,7 @@ type Castable<T> = T extends Types.ObjectId
 
 /** The input of saveOrUpsert: any of the schema's paths. */
 export type SaveInput<Raw> = { [K in keyof Raw]?: Castable<Raw[K]> | null } & {
-  /** The `_id` of a new document; one that exists keeps its own. */
+  /** The `_id` of a new document. A document that exists keeps its `_id`. */
   _id?: unknown;
 };
 
@@ -90,7 +90,10 @@ export interface UpsertOptions<Raw = AnyRaw> {
    * transaction is never retried. Default: `5`.
    */
   maxRetries?: number;
-  /** The session of the write. Default: that of the surrounding transaction, where Mongoose knows it. */
+  /**
+   * The session of the write. Default: the session of the surrounding `connection.transaction()`, if
+   * Mongoose's option `transactionAsyncLocalStorage` is set.
+   */
   session?: ClientSession | null;
 }
 
@@ -169,7 +172,7 @@ export function checkOptionsOfOne(options: unknown, input: unknown): void {
   checkAll('saveOrUpsert', options, RULES);
 }
 
-/** As in `findOneAndUpdate(filter, update)`: all of the second argument is an update. */
+/** Throws a TypeError for a call like `findOneAndUpdate(filter, update)`, without any option. */
 function refuseUpdateArgument(input: unknown, options: unknown): void {
   if (!isObject(input) || !isObject(options) || Array.isArray(options)) return;
   const given = Object.keys(options);
@@ -192,7 +195,7 @@ function refuseUpdateArgument(input: unknown, options: unknown): void {
   );
 }
 
-/** The same for saveOrUpsertMany. */
+/** Checks the options of saveOrUpsertMany in the same way. */
 export function checkOptionsOfMany(options: unknown): void {
   checkAll('saveOrUpsertMany', options, MANY_RULES);
 }
@@ -204,12 +207,12 @@ function checkAll(name: string, options: unknown, rules: Rules): void {
   if (onConflict === 'replace' && validateModifiedOnly === true) {
     throw new TypeError(
       `${name}: onConflict: "replace" needs a whole document, so validateModifiedOnly cannot be true; ` +
-        'leave one of the two out.',
+        'remove one of the two.',
     );
   }
 }
 
-/** Names of earlier options, each with the option that takes its place. */
+/** Throws a TypeError for a renamed option, and says what to write instead. */
 function refuseFormerOptions(
   name: string,
   { update, saveMiddleware }: Record<string, unknown>,

@@ -2,7 +2,7 @@
 import { isObject } from '../options/is-object';
 import type { Write } from './write';
 
-/** What it was, as Mongoose's `bulkWrite()` names it. */
+/** The name of the operation in Mongoose's `bulkWrite()`. */
 export type BulkOperation = 'insertOne' | 'updateOne' | 'updateMany' | 'replaceOne';
 
 /** The driver keeps a row as it sent it: a document, or an update statement. */
@@ -30,7 +30,7 @@ const STATEMENT_KEYS = new Set([
   'c',
 ]);
 
-/** A document may have fields named q and u, but hardly those alone, and it has an _id. */
+/** A document may have fields named q and u, but not only these: it also has an _id. */
 function isUpdateStatement(
   op: object,
 ): op is { q: object; u: object; multi?: boolean; upsert?: boolean } {

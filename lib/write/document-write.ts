@@ -9,7 +9,7 @@ import {
 import { isAtOrBelow } from '../schema/path';
 import type { DocumentWrite, Write } from './write';
 
-/** Of a document that was loaded a save writes the changed paths alone. */
+/** A save of a loaded document writes only the changed paths. */
 export function toDocumentWrite(document: AnyDocument): DocumentWrite {
   if (document.isNew) {
     return withDocument({ mayInsert: true, isComplete: true, peek: toPeek(document) }, document);
@@ -22,7 +22,7 @@ export function toDocumentWrite(document: AnyDocument): DocumentWrite {
   const isRead = (path: string): boolean =>
     document.isSelected(path) &&
     Object.entries(selected).every(
-      // A part of what lies there, some elements of an array, or another value in its place.
+      // The projection returns a part of the value, some array elements, or another value.
       ([key, how]) =>
         !(isAtOrBelow(key, path) && key !== path) &&
         !(['object', 'string'].includes(typeof how) && isAtOrBelow(path, key)) &&
@@ -32,7 +32,7 @@ export function toDocumentWrite(document: AnyDocument): DocumentWrite {
   return withDocument({ mayInsert: false, loaded, peek: toPeek(document) }, document);
 }
 
-/** Made when it is asked for: for most errors a single value of it is enough. */
+/** Creates `document` when it is first read: most errors need only a single value of it. */
 function withDocument(write: Write, document: AnyDocument): DocumentWrite {
   let made: object | undefined;
   return Object.defineProperty(write, 'document', {
@@ -41,7 +41,7 @@ function withDocument(write: Write, document: AnyDocument): DocumentWrite {
   }) as DocumentWrite;
 }
 
-/** What is stored as it stands in the document; any other value has a form of its own for the server. */
+/** Reads strings, numbers and booleans, which are stored unchanged. Other values may be converted. */
 function toPeek(document: AnyDocument): NonNullable<Write['peek']> {
   const values = findStoredValues(document) ?? {};
   return (path) => {

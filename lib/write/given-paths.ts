@@ -2,7 +2,7 @@
 import { listModifiedPaths, type AnyDocument } from '../mongoose-internals';
 import { prefixesOf } from '../schema/path';
 
-/** Without what lies inside a default, which Mongoose marks as modified, too. */
+/** Without paths inside a default value, which Mongoose also marks as modified. */
 export function listGivenPaths(document: AnyDocument): string[] {
   const { paths, isDefault } = listModifiedPaths(document);
   return paths.filter((path) => !prefixesOf(path).some(isDefault));

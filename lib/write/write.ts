@@ -8,24 +8,24 @@ export interface Write {
   operation?: string | undefined;
   /** A whole document (insert, replacement) or what is known of one (save of a loaded document). */
   document?: object;
-  /** A value of the document that can be read without making the whole of it. */
+  /** Reads one value without creating the whole `document`. */
   peek?: (path: string) => string | number | boolean | undefined;
-  /** True where the document is complete, so that a path that it does not have is null in the index. */
+  /** True if the document is complete: a path that it does not have is null in the index. */
   isComplete?: boolean;
-  /** An update with operators; a pipeline (array) says nothing. */
+  /** An update with operators, or a pipeline (array), whose values are not known. */
   update?: object;
   filter?: object;
-  /** May this write have made a document? A save of a loaded one and an update without upsert do not. */
+  /** False if the write cannot insert: a save of a loaded document, or an update without upsert. */
   mayInsert?: boolean;
-  /** Of a document that was loaded: its `_id`, the paths that its save writes, and what was read. */
+  /** For a loaded document: its `_id`, the paths that its save writes, and the paths that were read. */
   loaded?: {
     _id: unknown;
     changed: readonly string[];
     isRead: (path: string) => boolean;
   };
-  /** The collation of the query, under which its filter holds. */
+  /** The collation of the query and its filter. */
   collation?: object;
-  /** Does it replace the model's whole collection, by `$out`? */
+  /** True if it replaces the model's whole collection with `$out`. */
   isOut?: boolean;
 }
 
@@ -41,12 +41,12 @@ export interface UpdateWrite extends Write {
   filter: object;
 }
 
-/** Does this update change `indexPath` when it meets a document that exists? */
+/** True if this update writes `indexPath` of a document that exists. */
 export function isPathUpdated({ update }: Write, indexPath: string): boolean {
   return isTouched(update, indexPath, (operator) => operator !== '$setOnInsert');
 }
 
-/** Does any of the update's operators write at the path, above or below it? */
+/** True if an operator of the update writes the path, a parent of it or a path below it. */
 export function isTouched(
   update: object | undefined,
   indexPath: string,
@@ -64,7 +64,7 @@ export function isTouched(
 
 function pathsOf(operator: string, operand: unknown): string[] {
   if (typeof operand !== 'object' || operand === null) return [];
-  // $rename writes under its operand's value, too.
+  // $rename also writes the path that its operand names.
   const targets = operator === '$rename' ? Object.values(operand).map(String) : [];
   return [...Object.keys(operand), ...targets];
 }

@@ -7,9 +7,9 @@ import { findEqualities, isPathUpdated, isTouched, type Write } from './write';
 type KeyPattern = Record<string, unknown>;
 
 /**
- * The keys of what was written, one for each element where an array lies on a path, and for each
- * thing that may have happened where that is not known: one of them is the key in the index, and no
- * value of it is a guess. `isPlain` says of which paths an equality of the filter gives the value.
+ * The possible keys of a write: one for each element of an array on a path, and one for each possible
+ * effect of the write. One of them is the key in the index. Values that are not known are `UNKNOWN`, never
+ * guessed. `isPlain` returns true for paths whose value an equality of the filter identifies.
  */
 export function findWrittenKeys(
   write: Write,
@@ -34,7 +34,7 @@ export function findWrittenKeys(
 /** What the index holds for a path that the document does not have. */
 function toMissing({ filter, isComplete, loaded }: Write, part: KeyPart): KeyPart {
   const { indexPath: path } = part;
-  // A replacement that upserts takes the _id of its filter, and nothing else.
+  // A replacement with upsert takes only the _id from its filter.
   const [ofFilter] = path === '_id' ? findEqualities(filter, path) : [];
   if (ofFilter !== undefined) return { ...part, ...ofFilter, isFound: true };
   const isChanged = loaded?.changed.some((one) => isAtOrBelow(path, withoutPlaces(one)));
@@ -49,8 +49,8 @@ function findUpdatedKeys(
 ): KeyPart[][] {
   const { update = {}, mayInsert } = write;
   const paths = Object.keys(keyPattern);
-  // If the update changes any indexed path of a document that exists, nobody knows whether the
-  // upsert inserted; if it changes none, only an insert can have clashed.
+  // If the update changes an indexed path of a document that exists, it is not known whether the
+  // upsert inserted. If it changes none, only an insert can be a duplicate.
   const isEither = paths.some((path) => isPathUpdated(write, path)) && '$setOnInsert' in update;
   const ways = mayInsert === false ? [false] : isEither ? [true, false] : [true];
   return ways
@@ -58,7 +58,7 @@ function findUpdatedKeys(
     .flatMap((parts) => addEqualities(write, parts, isPlain));
 }
 
-/** A path that the update leaves alone keeps what the filter asks for. */
+/** A path that the update does not write keeps the value that the filter requires. */
 function addEqualities(
   write: Write,
   parts: KeyPart[],
@@ -70,7 +70,7 @@ function addEqualities(
     const isKept = value === UNKNOWN && !isTouched(write.update, indexPath);
     const equalities = isKept ? findEqualities(write.filter, indexPath) : [];
     const told = equalities.map((one): KeyPart => ({ ...part, ...one, isFound: true }));
-    // Of an array it may be another element than the one that clashed.
+    // In an array, another element may be the duplicate.
     const isCertain = told.length === 1 && isPlain(indexPath);
     const alternatives = isCertain ? told : [...told, part];
     keys = keys.flatMap((key) => alternatives.map((one) => [...key, one]));
@@ -78,7 +78,7 @@ function addEqualities(
   return keys;
 }
 
-/** The document as the update says it; an upsert that found one has not written `$setOnInsert`. */
+/** The fields that the update writes. An upsert that found a document does not write `$setOnInsert`. */
 function toFragment(update: object, isInsert: boolean): Fragment {
   const fragment = new Fragment();
   // A pipeline computes its values on the server.

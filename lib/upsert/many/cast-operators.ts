@@ -3,7 +3,7 @@ import type { Query } from 'mongoose';
 import { castUpdate, type AnyModel } from '../../mongoose-internals';
 import type { ConflictRule } from '../on-conflict';
 
-/** The caller's update of operators where no query sends it; none for other updates. */
+/** The caller's update with operators, cast; `{}` if `onConflict` is anything else. */
 export async function castOperators(model: AnyModel, rule: ConflictRule): Promise<object> {
   if (rule.kind !== 'operators') return {};
   const copy = Object.entries(rule.operators).map(([name, fields]) => [name, { ...fields }]);

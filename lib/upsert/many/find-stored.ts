@@ -1,4 +1,4 @@
-/** The documents that rows of a batch find, in one query for each conflict target. */
+/** Reads the stored documents that rows of a batch match, with one query for each conflict target. */
 import { findSession, type AnyModel } from '../../mongoose-internals';
 import { outermost, type Fields } from '../prepare/paths-and-values';
 import type { UpsertOptions } from '../upsert-options';
@@ -8,19 +8,19 @@ import { toChains } from './to-chains';
 /** In bytes. A command's document holds at most 16 MB. */
 const LARGEST_QUERY = 12_000_000;
 
-/** Says which rows a document is of; no schema has such a path. */
+/** A computed field: the positions of the entries that a document matches. No schema has such a path. */
 const PLACES = 'uniqueGuardRows';
 
-/** Rows with one key: the first of them, for its filter, and all. */
+/** Rows with the same key. `row` is the first of them: the query uses its filter. */
 interface Entry {
   row: ReadyRow;
   rows: ReadyRow[];
 }
 
 /**
- * With these paths of each document and its `_id`, in the types that are stored. The server itself says which
- * key a document has, as only it can compare under a collation. More queries only where the keys are
- * larger than one command can be.
+ * Returns `_id` and these paths of each document, with the stored types. The server reports which key a
+ * document has, because only the server can compare under a collation. Keys that are too large for one
+ * command are split into several queries.
  */
 export async function findStored(
   model: AnyModel,
@@ -41,7 +41,7 @@ export async function findStored(
   return found;
 }
 
-/** The entries of each query: of one target, and no larger than a command can be. */
+/** Groups the entries into queries. Each has one target and fits into one command. */
 function toQueries({ base }: AnyModel, rows: ReadyRow[]): Entry[][] {
   const queries: Entry[][] = [];
   const open = new Map<string, { query: Entry[]; size: number; overhead: number }>();
@@ -51,7 +51,7 @@ function toQueries({ base }: AnyModel, rows: ReadyRow[]): Entry[][] {
     const last = open.get(target.name);
     const overhead =
       last?.overhead ?? ENTRY + 2 * base.mongo.BSON.calculateObjectSize(withoutValues(filter, key));
-    // The value stands in the filter, in the list of keys and under a collation in the groups of those.
+    // The value is in the filter, in the list of keys and, under a collation, in the list of groups.
     const size = overhead + 9 * keyText.length;
     if (last && last.size + size <= LARGEST_QUERY) {
       last.query.push(entry);
@@ -65,7 +65,7 @@ function toQueries({ base }: AnyModel, rows: ReadyRow[]): Entry[][] {
   return queries;
 }
 
-/** What an entry takes beside its filter and its values, in bytes. */
+/** The size of an entry without its filter and its values, in bytes. */
 const ENTRY = 100;
 
 function withoutValues(filter: Fields, key: Fields): Fields {
@@ -82,7 +82,7 @@ function toEntries(rows: ReadyRow[]): Entry[] {
   return [...entries.values()];
 }
 
-/** The options of a read that sees what was written. */
+/** Options of a read that sees the writes before it: on the primary, in the same session. */
 function toReading(
   model: AnyModel,
   options: UpsertOptions,
@@ -104,9 +104,9 @@ function toReading(
   };
 }
 
-/** An expression for the places of the entries that have a document's key: one, or a list of them. */
+/** An expression for the positions of the entries with a document's key: a number or a list. */
 function toPlaces(entries: Entry[]): object {
-  // A large key stands in the filter alone.
+  // A single entry needs no list of keys, so a large key is sent only once.
   if (entries.length === 1) return { $literal: 0 };
   const [path, ...others] = Object.keys((entries[0] as Entry).row.prepared.key);
   const key =

@@ -1,4 +1,4 @@
-/** One batch of saveOrUpsertMany: prepared together, sent together, races run again. */
+/** Runs one batch of saveOrUpsertMany: prepares its rows, sends them and retries lost races. */
 import { setImmediate } from 'node:timers/promises';
 import { findSession, type AnyModel } from '../../mongoose-internals';
 import { hasErrorMiddleware, toSaveError } from '../post-save';
@@ -31,9 +31,9 @@ export async function prepareRows(call: UpsertCall, inputs: unknown[]): Promise<
 }
 
 /**
- * Gives rows their outcome. Rejects only with what is no row's own: a lost connection, or the first error
- * in a transaction. The rows of a stopped ordered batch that were not sent have no outcome, nor have
- * those of which nothing is known after it rejects.
+ * Sets the outcome of the rows. Rejects only with an error of the whole batch: a lost connection, or the
+ * first error in a transaction. A row has no outcome if an ordered batch stopped before it, or if the
+ * batch rejected before the row's result was known.
  */
 export async function runBatch(
   { model, options }: UpsertCall,
@@ -44,7 +44,7 @@ export async function runBatch(
   const batch = { model, session, maxRetries: findMaxRetries(model, options), ordered };
   const ready = rows.filter((row): row is ReadyRow => row.prepared !== undefined);
   const chains = toChains(ready);
-  // Only the first with its key: what another one finds is what that one has left.
+  // Only the first row of each key is compared: the next one finds what the first has written.
   await skipUnchanged(
     model,
     options,
@@ -77,7 +77,7 @@ async function sendInOrder(batch: Batch, rows: Row[]): Promise<void> {
     await sendChains(batch, [sent]);
     failed = rows.findIndex(isFailed);
   } finally {
-    // None after the first that failed was written, whatever it would have been.
+    // No row after the first failed one was written, so an error of its own does not count.
     const end = failed === -1 ? rows.findIndex(({ outcome }) => outcome === undefined) : failed + 1;
     if (end !== -1) for (const row of rows.slice(end)) delete row.outcome;
   }

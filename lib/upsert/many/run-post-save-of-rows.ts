@@ -1,4 +1,4 @@
-/** `post('save')` middleware of the rows of a batch. */
+/** Runs the `post('save')` middleware of the rows of a batch. */
 import { toComparable } from '../../bson/comparable';
 import { findSession, type AnyDocument } from '../../mongoose-internals';
 import { finishSave, type Seen } from '../post-save';
@@ -7,7 +7,7 @@ import type { ReadyRow, Row, Written } from './send-rows';
 
 type WrittenRow = ReadyRow & { outcome: Written };
 
-/** One query for the documents of a batch; none for a schema without such middleware. */
+/** Reads the written documents with one query. Sends none if the schema has no such middleware. */
 export async function runPostSaveOfRows(
   { model, options, rule }: UpsertCall,
   rows: Row[],
@@ -26,7 +26,7 @@ export async function runPostSaveOfRows(
   await Promise.all(
     written.map(async ({ prepared, outcome, storedId }) => {
       const stored = byId.get(toComparable(storedId));
-      // Another client deleted it at once.
+      // Another client has deleted it since the write.
       if (stored === undefined) return;
       const document = prepared.model.hydrate(stored) as unknown as AnyDocument;
       if (session) document.$session(session);

@@ -10,27 +10,27 @@ import { runPostSaveOfRows } from './run-post-save-of-rows';
 import { prepareRows, runBatch } from './run-batch';
 import type { Row } from './send-rows';
 
-/** What became of one input. */
+/** The result of one input. */
 export type SaveOrUpsertManyEntry<Id = unknown> =
   | {
       /** Its place in the inputs. */
       index: number;
-      /** Did no document exist before? */
+      /** True if no document existed before. */
       created: boolean;
-      /** Is the document a new one, or was a stored value other than `updatedAt` another one? */
+      /** True for a new document, and if a stored value other than `updatedAt` changed. */
       changed: boolean;
-      /** Undefined where another client deleted the document at once, or changed its key. */
+      /** Undefined if another client deleted the document, or changed its key, right after the write. */
       _id: Id;
-      /** Of an input that failed alone. */
+      /** Set only on the entry of an input that failed. */
       error?: undefined;
     }
   | SaveOrUpsertManyFailure;
 
-/** An input that failed alone. */
+/** The entry of an input that failed. */
 export interface SaveOrUpsertManyFailure {
   /** Its place in the inputs. */
   index: number;
-  /** A ValidationError: invalid input, or another unique index. Else what a single call rejects with. */
+  /** A ValidationError for invalid input or another unique index, otherwise the error of a single call. */
   error: Error;
 }
 
@@ -61,7 +61,7 @@ export async function saveOrUpsertMany(
   checkInputs(inputs);
   checkOptionsOfMany(options);
   const call = startUpsertCall(this, options);
-  // Not for each of the inputs: a call that can write none is wrong as a whole.
+  // Throws before an input is read: without a usable index, the whole call is wrong.
   if (call.named === undefined) findTargets(this);
   const { batchSize = 1000, ordered = false, onConflict, onProgress } = options;
   const total = Array.isArray(inputs) ? { total: inputs.length } : {};
@@ -77,7 +77,7 @@ export async function saveOrUpsertMany(
       try {
         await runBatch(call, rows, ordered);
       } finally {
-        // What is in the database already must not be lost with the error.
+        // If the batch rejects, `partialResult` of the error must count what is already written.
         addTo(result, rows, done, counting);
       }
       const isIdRead = counting.isListed || rows.some(({ prepared }) => prepared?.isFinished);
@@ -121,11 +121,11 @@ async function* toBatches(inputs: Inputs, size: number): AsyncGenerator<unknown[
 
 interface Counting {
   toExisting: 'skipped' | 'updated';
-  /** Are inputs that did not fail in the results? */
+  /** True if the results also list inputs that did not fail. */
   isListed: boolean;
 }
 
-/** Of rows without an outcome nothing is known, or they come after the one that ended an ordered call. */
+/** Skips rows without an outcome: their result is not known, or an ordered call ended before them. */
 function addTo(
   result: SaveOrUpsertManyResult,
   rows: Row[],
@@ -134,7 +134,7 @@ function addTo(
 ): void {
   for (const [place, row] of rows.entries()) {
     if (row.outcome === undefined) continue;
-    // The row's own from here on: its `_id` may still have to be found.
+    // The result shares this object with the row, because readMissingIds() may still set its `_id`.
     const outcome = { index: start + place, ...row.outcome };
     row.outcome = outcome;
     if (isListed || 'error' in outcome) result.results.push(outcome);

@@ -10,13 +10,12 @@ interface Chain {
 }
 
 /**
- * Gives each row of each chain its outcome, or ends at the first that fails in an ordered call. A row is
- * sent once the one before it in its chain is settled.
+ * Sets the outcome of each row of each chain. An ordered call ends at the first row that fails.
  *
- * The first wave holds one row of each chain, so that none waits for another. While nothing fails, each
- * wave takes twice as many rows of each chain as the last, in order; after a failure only as many as were
- * settled. What a failure leaves unsent was thus paid for by rows before it: at most three operations
- * for each attempt, whatever fails. An ordered call, which ends at a failure, begins with all rows.
+ * The rows are sent in waves. The first wave has one row of each chain. While nothing fails, each wave
+ * takes twice as many rows of each chain as the last one, in order. After a failure, it takes as many as
+ * were settled. This limits the work to three operations for each attempt, whatever fails. An ordered
+ * call, which ends at a failure, begins with all rows.
  */
 export async function sendChains(batch: Batch, chains: ReadyRow[][]): Promise<void> {
   let waiting = chains
@@ -46,7 +45,7 @@ function advance(chain: Chain): boolean {
   return isWaiting(chain);
 }
 
-/** Takes the outcome off the rows that run again; returns how often one of them was sent at most. */
+/** Deletes the outcome of rows to retry. Returns the highest number of attempts among them. */
 function releaseLost({ maxRetries }: Batch, rows: ReadyRow[]): number {
   let most = 0;
   for (const row of rows) {

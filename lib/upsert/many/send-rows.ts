@@ -1,4 +1,4 @@
-/** Sends rows as one bulkWrite, and reads from its answer what became of each. */
+/** Sends rows as one bulkWrite and reads the outcome of each row from its result. */
 import type { ClientSession } from 'mongoose';
 import { captureFrames, setFrames, withoutStack } from '../../convert/stack';
 import { isInTransaction, type AnyModel } from '../../mongoose-internals';
@@ -10,13 +10,13 @@ import type { SentUpdate } from '../send/build-update';
 /** Without the documents where no middleware needs them after the write: they are most of a batch's memory. */
 type PreparedRow = Omit<PreparedUpsert, 'seen'> & { seen: Seen | undefined };
 
-/** One input on its way. */
+/** One input of a batch, and its outcome once it is known. */
 export interface Row {
   prepared?: PreparedRow;
   outcome?: Written | { error: Error };
 }
 
-/** What became of a row that did not fail. */
+/** The outcome of a row that did not fail. */
 export interface Written {
   created: boolean;
   changed: boolean;
@@ -26,7 +26,7 @@ export interface Written {
 /** A row that can be sent. */
 export interface ReadyRow extends Row {
   prepared: PreparedRow;
-  /** Equal strings for equal keys, collations aside. */
+  /** The same string for equal keys. A collation may consider more keys equal. */
   keyText: string;
   /** The caller's update with operators, cast. */
   operators: Promise<object>;
@@ -45,13 +45,13 @@ export interface Batch {
   model: AnyModel;
   session: ClientSession | null | undefined;
   maxRetries: number;
-  /** Ends at the first row that fails. */
+  /** True if the call stops at the first row that fails. */
   ordered: boolean;
 }
 
 /**
- * Gives rows their outcome. In order: up to the first that fails; those after it keep none. A row that
- * may only update is sent alone, for the answer to a bulkWrite does not say whether it found a document.
+ * Sets the outcome of the rows. In order, rows after the first failed one get none. A row that may only
+ * update is sent alone, because the result of a bulkWrite does not report whether it found a document.
  */
 export async function sendRows(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promise<void> {
   if (isInOrder) {
@@ -70,7 +70,7 @@ export async function sendRows(batch: Batch, rows: ReadyRow[], isInOrder: boolea
   // One session takes one command at a time.
   if (batch.session) for (const row of alone) await sendAlone(batch, row);
   else {
-    // All of them: a caller that begins again must not meet a write of the call that failed.
+    // Wait for all of them: a caller that retries must not collide with writes of the failed call.
     const sent = await Promise.allSettled(alone.map((row) => sendAlone(batch, row)));
     for (const one of sent) if (one.status === 'rejected') throw one.reason;
   }
@@ -91,21 +91,21 @@ async function sendAlone(batch: Batch, row: ReadyRow): Promise<void> {
     const isWritten = created || prepared.write.kind !== 'skip';
     row.outcome = { created, changed: isWritten, _id: (value as { _id: unknown })._id };
   } catch (error) {
-    // What is missing in the input ends no transaction; what the server refuses does.
+    // A missing required path does not abort a transaction; an error of the server does.
     const isLack = error === prepared.lack?.error;
     if (!isLack && (isOfAll(error) || isInTransaction(session))) throw error;
     row.outcome = { error: error as Error };
   }
 }
 
-/** As Mongoose's own writes have them; a transaction has a write concern of its own. */
+/** The options that Mongoose sets on its own writes. A transaction has its own write concern. */
 function commonOptions({ model, session }: Batch): object {
   const { writeConcern } = model.schema.options;
   const isConcerned = writeConcern !== undefined && !isInTransaction(session);
   return { ...(session && { session }), ...(isConcerned && { writeConcern }) };
 }
 
-/** What the driver's error says of single operations. */
+/** The driver's error for single operations of a bulkWrite. */
 interface BulkError {
   writeErrors: WriteError[];
   result: BulkResult & { getWriteConcernError?(): unknown };
@@ -171,7 +171,7 @@ function setErrors({ model, session }: Batch, rows: ReadyRow[], writeErrors: Wri
   }
 }
 
-/** Rows that the server refused, and nothing else that went wrong. */
+/** True if the server refused single rows and nothing else failed. */
 function isOfRows(error: unknown): error is BulkError {
   const { writeErrors, result } = error as Partial<BulkError>;
   return (
@@ -184,8 +184,9 @@ function isOfRows(error: unknown): error is BulkError {
 }
 
 /**
- * An error without a code is no server's answer: a lost connection, no server. The driver's labels say
- * that a whole command or a transaction may be run again, and a write concern is the whole command's.
+ * True if the whole command failed. An error without a code is not from the server, such as a lost
+ * connection. Labels say that a whole command or transaction can be retried. A write concern belongs to
+ * the whole command.
  */
 function isOfAll(error: unknown): boolean {
   const { code, errorLabels, result } = error as {
@@ -198,7 +199,7 @@ function isOfAll(error: unknown): boolean {
   );
 }
 
-/** What the same write, sent alone, rejects with. */
+/** The error that the same write rejects with if it is sent alone. */
 function toServerError(model: AnyModel, { errmsg, code, errInfo }: WriteError): Error {
   const { MongoServerError } = model.base.mongo;
   return new MongoServerError({ message: errmsg, errmsg, code, ...(errInfo && { errInfo }) });

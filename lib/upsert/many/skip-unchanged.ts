@@ -1,4 +1,4 @@
-/** Rows whose values are all stored already: nothing is sent for them. */
+/** Finds rows whose values are all stored already, so that nothing is sent for them. */
 import { sameBytesFor } from '../../bson/same-value';
 import type { AnyModel } from '../../mongoose-internals';
 import { pathsOf, valueAt, type Fields, type Operators } from '../prepare/paths-and-values';
@@ -8,8 +8,8 @@ import { findStored } from './find-stored';
 import type { ReadyRow } from './send-rows';
 
 /**
- * Gives those rows their outcome, and each other row the `_id` of the document that it finds. To leave out
- * a row that changes nothing is the same as to have written it at the moment of the read.
+ * Sets the outcome of these rows, and `storedId` of the other rows that match a document. To skip a row
+ * that changes nothing has the same effect as to write it at the time of the read.
  */
 export async function skipUnchanged(
   model: AnyModel,
@@ -31,7 +31,7 @@ export async function skipUnchanged(
   }
 }
 
-/** Undefined for a row that is compared elsewhere or that changes something in any case. */
+/** The operators to compare; undefined for a row that is compared elsewhere or always changes a value. */
 function findOperators({ prepared: { write } }: ReadyRow): Operators | undefined {
   if (write.kind !== 'update' || write.isByOperators || !isExpressible(write.always)) {
     return undefined;

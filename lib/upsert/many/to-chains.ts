@@ -1,9 +1,9 @@
-/** Which rows of a batch depend on each other: those with one key. Pure. */
+/** Groups the rows of a batch by key: rows with the same key are written in order. Pure. */
 import { toComparable } from '../../bson/comparable';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import type { ReadyRow } from './send-rows';
 
-/** Equal strings for equal keys, collations aside. */
+/** The same string for equal keys. A collation may consider more keys equal. */
 export function toKeyText({ target, key }: Pick<PreparedUpsert, 'target' | 'key'>): string {
   return toComparable([target.name, ...Object.values(key)]);
 }
@@ -21,7 +21,7 @@ export function toChains<R extends Pick<ReadyRow, 'prepared' | 'keyText'>>(rows:
   return [...chains.values()];
 }
 
-/** Strings that a collation considers equal become one; some others do too, which only makes them wait. */
+/** Maps strings that a collation considers equal to one string. Others may share it: they only wait. */
 function fold(text: string): string {
   return text
     .normalize('NFKD')

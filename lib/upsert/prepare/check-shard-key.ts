@@ -1,4 +1,4 @@
-/** An upsert never changes the shard key of a document, which would move it to another shard. Pure. */
+/** Checks that an upsert does not change a shard key, which would move the document to another shard. */
 import { sameBytesFor } from '../../bson/same-value';
 import type { AnyModel, AnySchema } from '../../mongoose-internals';
 import { show } from '../../options/show';
@@ -9,7 +9,7 @@ import { valueAt, type Fields, type Operators } from './paths-and-values';
 /**
  * @param key equality on each path of the target, the shard key among them
  * @param document what middleware and setters made of the input, for a document that exists
- * @throws TypeError where the two have different shard keys
+ * @throws TypeError if the two have different shard keys
  */
 export function checkShardKeyStays(model: AnyModel, key: Fields, document: Fields): void {
   const shardKey = findShardKey(model.schema as AnySchema);
@@ -27,7 +27,7 @@ export function checkShardKeyStays(model: AnyModel, key: Fields, document: Field
   );
 }
 
-/** @throws TypeError where the query's middleware writes another value than the key's to the shard key */
+/** @throws TypeError if query middleware writes a different value to the shard key */
 export function checkQueryKeepsShardKey(model: AnyModel, key: Fields, byQuery: unknown): void {
   const shardKey = findShardKey(model.schema as AnySchema);
   if (shardKey === undefined) return;

@@ -1,4 +1,4 @@
-/** What a document was given, and what validation and middleware changed of it. */
+/** Finds the paths that validation and middleware changed, beside those that the input gives. */
 import { isObjectId, sameValueFor, type IsSameValue } from '../../bson/same-value';
 import {
   findStoredValues,
@@ -11,13 +11,12 @@ import { findPathType, isAtOrBelow } from '../../schema/path';
 import { isPlainObject, outermost, toWritablePath, valueAt, type Fields } from './paths-and-values';
 import { type UpsertSource } from './to-operators';
 
-/** The document after it, as it is sent to the server, and where it changed. */
+/** The document after validation and middleware, as it is sent to the server, and its changed paths. */
 export type Changes = Pick<UpsertSource, 'document' | 'paths' | 'additions'>;
 
 /**
- * The document as the server would return it: a deep copy, a Map as the object it is there. Empty objects
- * are kept: without them, what is set inside of one would look like a new object, and the whole of it
- * would replace the stored one.
+ * A deep copy of the document as the server would return it, with Maps as objects. It keeps empty objects:
+ * otherwise a value that is set inside one would look like a new object and replace the stored one.
  */
 export type Snapshot = Record<string, unknown>;
 
@@ -27,7 +26,7 @@ export function takeSnapshot({ base }: AnyModel, document: AnyDocument): Snapsho
   return BSON.deserialize(BSON.serialize(values, { ignoreUndefined: true }));
 }
 
-/** As `toBSON()`, whatever the schema's own options for `toObject()` are, but for `minimize`. */
+/** The same as `toBSON()`, except for `minimize`. They override the schema's options for `toObject()`. */
 const WITH_EMPTY_OBJECTS = {
   transform: false,
   virtuals: false,
@@ -42,7 +41,7 @@ const WITH_EMPTY_OBJECTS = {
   minimize: false,
 };
 
-/** The given paths alone: of a document that nothing changed. */
+/** For a document that neither validation nor middleware can change: only the given paths. */
 export function toChanges(document: AnyDocument, given: string[]): Changes {
   const after = toSent(document);
   const paths = outermost(given.map((path) => toWritablePath(after, path)));
@@ -50,8 +49,8 @@ export function toChanges(document: AnyDocument, given: string[]): Changes {
 }
 
 /**
- * What `toBSON()` gives, for which a flat document needs no more than a copy: most of what an upsert
- * costs besides Mongoose's document itself would be spent on its options.
+ * The document as `toBSON()` returns it. A flat document is only copied, because `toBSON()` takes most of
+ * the time of an upsert, apart from Mongoose's document itself.
  */
 function toSent(document: AnyDocument): Fields {
   const flat = findFlatValues(document);
@@ -68,7 +67,7 @@ function isSentAsItIs(value: unknown): boolean {
   return value instanceof Date || isObjectId(value);
 }
 
-/** The given paths, and those that hold another value than `before`. */
+/** The given paths, and those whose value differs from `before`. */
 export function findChanges(
   model: AnyModel,
   document: AnyDocument,
@@ -83,7 +82,7 @@ export function findChanges(
   for (const path of changed) {
     const added = findAddition(document, after, path);
     const others = added && (valueAt(now, path) as unknown[]).slice(0, -added.elements.length);
-    // Mongoose's account does not tell of an element that was changed in its place.
+    // Mongoose's list of array changes does not report an element that was changed in place.
     if (added && isSame(valueAt(before, path), others)) additions.set(path, added);
   }
   const paths = outermost([...given, ...changed].map((path) => toWritablePath(after, path)));
@@ -99,14 +98,14 @@ function diff(before: unknown, after: unknown, isSame: IsSameValue): string[] {
   );
 }
 
-/** Is `path` one of `paths` or below one? */
+/** True if `path` is one of `paths` or below one of them. */
 export function isBelowAny(paths: readonly string[], path: string): boolean {
   return paths.some((one) => isAtOrBelow(path, one));
 }
 
 function findAddition(document: AnyDocument, after: Record<string, unknown>, path: string) {
   const array = document.get(path, null, { getters: false });
-  // One in a Mixed path is the user's own, of which nobody keeps account.
+  // In a Mixed path it is a plain array, whose changes Mongoose does not track.
   const isKept = findPathType(document.constructor.schema as AnySchema, path)?.instance === 'Array';
   const [atomic, ...others] = isKept && Array.isArray(array) ? listAtomics(array) : [];
   const elements = valueAt(after, path);

@@ -1,11 +1,11 @@
-/** When an update raises the version of a document, so that a stale `save()` is refused. Pure. */
+/** Decides whether an update increments the version key, so that a stale `save()` fails. Pure. */
 import type { AnySchema } from '../../mongoose-internals';
 import { isAtOrBelow, isRelated } from '../../schema/path';
 import { pathsOf, type Operators } from './paths-and-values';
 
 /**
- * The version key where `save()` raises it for this update: an array is overwritten or added to, or the
- * schema has `optimisticConcurrency` for a path of it, or for `updatedAt`.
+ * The version key, if `save()` would increment it for this update. It does if the update overwrites or
+ * extends an array, or if `optimisticConcurrency` covers one of its paths or `updatedAt`.
  */
 export function findRaisedVersion(
   schema: AnySchema,

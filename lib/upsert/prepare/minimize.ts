@@ -1,7 +1,7 @@
 /** The schema option `minimize` for an update: empty objects are not stored. Pure. */
 import { isPlainObject, withoutEmpty, type Fields, type Operators } from './paths-and-values';
 
-/** The same object where nothing is empty. As in `save()`, a path that is left without a value is unset. */
+/** Unsets paths whose value is empty, as `save()` does. Returns the same object if nothing is empty. */
 export function minimize(operators: Operators): Operators {
   const { $set = {}, $unset } = operators;
   const entries = Object.entries($set).map(
@@ -17,7 +17,7 @@ export function minimize(operators: Operators): Operators {
   });
 }
 
-/** Undefined for an object in which nothing is left; what an array holds stays. */
+/** Returns undefined for an object that becomes empty. Array elements stay as they are. */
 function withoutEmptyIn(value: unknown): unknown {
   if (!isPlainObject(value)) return value;
   const entries = Object.entries(value).map(([key, one]) => [key, withoutEmptyIn(one)] as const);

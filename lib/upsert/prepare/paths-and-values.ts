@@ -13,7 +13,7 @@ export function pathsOf(operators: Operators): string[] {
   return [...paths, ...Object.values($rename).map(String)];
 }
 
-/** The server takes no operator without a path. */
+/** Removes operators without a path, which older servers refuse. */
 export function withoutEmpty(update: Operators): Operators {
   const entries = Object.entries(update);
   return Object.fromEntries(
@@ -21,18 +21,18 @@ export function withoutEmpty(update: Operators): Operators {
   );
 }
 
-/** An array is written whole: a path inside would depend on what the server holds. */
+/** Returns the path of the outermost array that contains `path`, because arrays are written as a whole. */
 export function toWritablePath(document: Fields, path: string): string {
   return prefixesOf(path).find((prefix) => Array.isArray(valueAt(document, prefix))) ?? path;
 }
 
-/** `nested` without `nested.a` where `nested` is there too. */
+/** Removes paths that are below another path in the list, such as `nested.a` beside `nested`. */
 export function outermost(paths: string[]): string[] {
   const all = new Set(paths);
   return [...all].filter((path) => prefixesOf(path).every((one) => one === path || !all.has(one)));
 }
 
-/** The value under a dotted path, through objects, arrays and Maps. */
+/** The value at a dotted path, through objects, arrays and Maps. */
 export function valueAt(document: unknown, path: string): unknown {
   return path.split('.').reduce<unknown>((value, segment) => {
     if (value instanceof Map) return value.get(segment);

@@ -1,4 +1,4 @@
-/** What one upsert writes, by the rule for a document that exists. Pure. */
+/** Plans what one upsert writes, as `onConflict` says; send/build-update.ts builds the update. Pure. */
 import { sameBytesFor, type IsSameValue } from '../../bson/same-value';
 import type { AnyModel, AnySchema } from '../../mongoose-internals';
 import { keptPathsOf, pathsBelow, type TimestampPaths } from '../../schema/kept-paths';
@@ -14,43 +14,44 @@ import { toOperators } from './to-operators';
 export type UpsertWrite = {
   /** The whole document, as an insert writes it. */
   inserted: Fields;
-  /** The paths at which the query's middleware changes nothing. */
+  /** The paths that the input gives: query middleware cannot override their values. */
   given: string[];
 } & (
   | {
       kind: 'update';
+      /** The operators for a document that exists, without `updatedAt` and the version key. */
       always: Operators;
       touched: Touched;
-      /** Is the update of the caller's own operators written, too? */
+      /** True if `onConflict` is an update with operators. The query or castOperators() adds it later. */
       isByOperators: boolean;
-      /** True where no document exists. */
+      /** An aggregation expression that is true if the upsert inserts a document. */
       isInsert: object;
       /**
-       * Operators, where nothing depends on what is stored; a pipeline, where something does; either of
-       * them, where only the times do.
+       * `operators` if no value depends on the stored document, `pipeline` if one does, `either` if only
+       * `updatedAt` does.
        */
       form: 'operators' | 'pipeline' | 'either';
     }
   | { kind: 'skip' }
   | {
       kind: 'replace';
-      /** The document where one is there; the same as `inserted`, but for what asks `isNew`. */
+      /** The new content of a document that exists. Differs from `inserted` if middleware read `isNew`. */
       existing: Fields;
-      /** The paths at which the stored document stays as it is. */
+      /** The paths whose stored values are kept. */
       kept: string[];
-      /** Is it a nested object? A subdocument that the document does not have goes as a whole. */
+      /** True for a nested object. A subdocument that the input does not have is removed as a whole. */
       isNested: IsNested;
-      /** An expression that is true where no document is there. */
+      /** An aggregation expression that is true if the upsert inserts the document. */
       isInsert: object;
       touched: Touched;
     }
 );
 
-/** What is written besides, where anything changes. */
+/** What is written in addition if any value changes. */
 export interface Touched {
   /** `updatedAt` and its value, of a schema that has it. */
   times: Fields;
-  /** The version key, where the version is to be raised. */
+  /** The version key, if the version is incremented. */
   version?: string;
 }
 
@@ -118,14 +119,14 @@ function toForm(dependsOnStored: boolean, hasTimes: boolean): 'operators' | 'pip
   return hasTimes ? 'either' : 'operators';
 }
 
-/** The server begins with what the filter demands, which is the `_id` as well where that is the target. */
+/** A new document starts with the filter's equalities, so it has no `_id` unless `_id` is the target. */
 function toIsInsert(key: Fields, filter: Fields): object {
   return '_id' in key
     ? { $lte: [{ $size: { $objectToArray: '$$ROOT' } }, Object.keys(filter).length] }
     : { $eq: [{ $type: '$_id' }, 'missing'] };
 }
 
-/** Would the operators leave other values in a new document than it is to have? */
+/** True if the operators would store other values in a new document than `inserted` has. */
 function isOtherOnInsert(
   { $set = {}, $unset = {}, $push = {}, $addToSet = {} }: Operators,
   inserted: Fields,
@@ -140,7 +141,7 @@ function isOtherOnInsert(
   );
 }
 
-/** A path above a listed one is not kept as a whole: it is written path by path. */
+/** A parent of a listed path is written path by path, not as a whole. */
 function toIsKept(
   schema: AnySchema,
   rule: ConflictRule,

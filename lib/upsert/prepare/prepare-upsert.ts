@@ -1,4 +1,4 @@
-/** From the caller's input to one upsert, ready to be sent. */
+/** Prepares one input: casts, validates, runs `pre('save')` middleware, plans the write. Sends nothing. */
 import {
   setTimestamps,
   type AnyDocument,
@@ -54,19 +54,19 @@ export interface PreparedUpsert extends UpsertFilter {
   model: AnyModel;
   target: UniqueIndex;
   write: UpsertWrite;
-  /** Why the input makes no new document; then one that is there may be updated, and that is all. */
+  /** The error of the missing required paths: then the upsert may update a document, not insert one. */
   lack: { error: unknown } | undefined;
   /** The documents that middleware saw. */
   seen: Seen;
-  /** Does `post('save')` middleware run after the write? */
+  /** True if `post('save')` middleware runs after the write. */
   isFinished: boolean;
 }
 
-/** @throws TypeError for a target or an update that the model does not have */
+/** @throws TypeError for a conflict target, or a path in `onConflict`, that the model does not have */
 export function startUpsertCall(model: AnyModel, options: UpsertOptions): UpsertCall {
   const conflictTarget = options.conflictTarget ?? resolveOptions(model.schema).conflictTarget;
   const named = conflictTarget === undefined ? undefined : findNamedTarget(model, conflictTarget);
-  // The options were checked by it.
+  // Never undefined: the check of the options has rejected invalid values.
   const rule = findConflictRule(options.onConflict) as ConflictRule;
   checkConflictRule(model, rule);
   return { model, options, named, rule, isPlain: isPlainModel(model) };
@@ -128,7 +128,8 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   if (rule.kind === 'operators') checkTargetStays(target, rule.operators);
   const written = [...given, ...onInsert.paths];
   const found = toUpsertFilter(model, target, document, written, rule.kind === 'replace');
-  // What it did for a new document must not be written to one that exists, so it runs for both.
+  // Values that middleware set because `isNew` was true must not be written to a document that exists, so
+  // middleware runs once more with `isNew` false.
   let existing = inserted;
   let onUpdate = onInsert;
   if (readIsNew && rule.kind !== 'skip') {
@@ -149,7 +150,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
 
 const NOBODY_ASKS = { stop: () => false };
 
-/** Undefined, or what is missing of a new document, where that may be. */
+/** With `modifiedOnly`, returns the error if only paths that the input does not give are invalid. */
 async function validate(
   document: AnyDocument,
   modifiedOnly: boolean,
@@ -159,7 +160,7 @@ async function validate(
     return undefined;
   } catch (error) {
     const { errors } = error as { errors?: Record<string, { name: string }> };
-    // What could not be cast was given, though it never became a value of the document.
+    // A path whose value could not be cast was given, although it does not count as modified.
     const isLack = ([path, { name }]: [string, { name: string }]) =>
       name !== 'CastError' && !document.isModified(path);
     if (modifiedOnly && errors && Object.entries(errors).every(isLack)) return { error };
@@ -172,7 +173,7 @@ function withVersionKey(schema: AnySchema, document: Fields): Fields {
   return typeof versionKey === 'string' ? { [versionKey]: 0, ...document } : document;
 }
 
-/** A path into a subdocument, an array or a Map would be a different write on insert and on update. */
+/** Throws a TypeError for a dotted path: it would write different values on insert and on update. */
 function refuseDottedPaths(schema: AnySchema, input: object): void {
   const dotted = Object.keys(input).find(
     (key) => key.includes('.') && !Object.hasOwn(schema.paths, key),
@@ -185,8 +186,8 @@ function refuseDottedPaths(schema: AnySchema, input: object): void {
 }
 
 /**
- * The document as it is when it was loaded and the input is set: what is not given counts as stored. New
- * subdocuments are new and what they were given is modified, as in a save.
+ * The document as if it had been loaded and the input had been set on it. Paths that are not given count
+ * as stored. New subdocuments are new and their given paths are modified, as in `save()`.
  */
 function asExisting(
   { constructor: model }: AnyDocument,
@@ -210,7 +211,7 @@ function copyOf(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, copyOf(one)]));
 }
 
-/** To set an immutable path is an error where the schema's `strict` is `'throw'`. */
+/** Removes kept paths: setting an immutable path throws if the schema's `strict` is `'throw'`. */
 function withoutKept(value: object, prefix: string, kept: Set<string>): Fields {
   const entries = Object.entries(value as Fields).filter(([name]) => !kept.has(prefix + name));
   return Object.fromEntries(
@@ -232,8 +233,8 @@ function withoutGiven(value: Fields, prefix: string, given: string[], kept: Set<
 }
 
 /**
- * Both as save() sets them: `createdAt` unless it is given, `updatedAt` always. Without them the
- * timestamps of subdocuments are set all the same, as by `save({ timestamps: false })`.
+ * Sets the timestamps as `save()` does: `createdAt` unless it is given, `updatedAt` always. The timestamps
+ * of subdocuments are set even if `isWanted` is false, as in `save({ timestamps: false })`.
  */
 function startTimestamps(
   schema: AnySchema,

@@ -13,7 +13,7 @@ import {
 } from '../../mongoose-internals';
 import { schemasOf } from '../../schema/unique-index';
 
-/** Mongoose's own that runs the middleware of subdocuments; what else is built in is done elsewhere. */
+/** The built-in middleware that runs: for subdocuments and sharding. The upsert replaces the rest. */
 const FOR_SUBDOCUMENTS = new Set([
   'saveSubdocsPreSave',
   'saveSubdocsPreDeleteOne',
@@ -21,13 +21,13 @@ const FOR_SUBDOCUMENTS = new Set([
 ]);
 
 /**
- * Can validation or `pre('save')` change a document of this model? Then it must be compared with what it
- * was before, which takes longer than everything else.
+ * True if validation or `pre('save')` can change a document of this model. Then the document is compared
+ * with a snapshot, which takes longer than everything else.
  */
 export function hasMiddleware(model: AnyModel): boolean {
   const schema = model.schema as AnySchema;
   const embedded = findEmbeddedSchemas(schema);
-  // Where Mongoose does not say, there may be some.
+  // If the embedded schemas are not known, they may have middleware.
   return embedded === undefined || [schema, ...embedded].some((one) => hasOwn(model, one));
 }
 
@@ -53,9 +53,9 @@ function hasOwn(model: AnyModel, schema: AnySchema): boolean {
 }
 
 /**
- * Runs the middleware of the document's own schema, which a discriminator's is not its model's.
+ * Runs the middleware of the document's own schema, which may be that of a discriminator.
  *
- * @throws what the middleware throws, or an Error where this Mongoose does not let it be run
+ * @throws what the middleware throws, or an Error if this version of Mongoose has no way to run it
  */
 export async function runSaveMiddleware(document: AnyDocument, saveOptions: object): Promise<void> {
   const model = document.constructor;
@@ -65,15 +65,15 @@ export async function runSaveMiddleware(document: AnyDocument, saveOptions: obje
     (hook) => !isBuiltIn(model, hook) || FOR_SUBDOCUMENTS.has(hook.fn.name),
   );
   if (failed === undefined) return;
-  // Whatever middleware threw is the caller's, an Error or not.
+  // Anything else that middleware throws reaches the caller unchanged, even if it is not an Error.
   throw isSkippedByMiddleware(failed.error) ? new Error(SKIPPED) : failed.error;
 }
 
 const SKIPPED = "saveOrUpsert: pre('save') middleware asked for no write, so nothing was written.";
 
 /**
- * Does middleware or a validator ask whether the document is new, or a subdocument? Mongoose itself asks
- * `$isNew`, but for its timestamps, which are set elsewhere.
+ * Detects whether middleware or a validator reads `isNew` of the document or of a subdocument. Mongoose
+ * itself reads `$isNew`, except for its timestamps, which are set elsewhere.
  */
 export function watchIsNew(document: AnyDocument): { stop: () => boolean } {
   let wasRead = false;

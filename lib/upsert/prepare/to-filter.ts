@@ -1,4 +1,4 @@
-/** The filter of one upsert: equality on the conflict target, and what else tells the document. */
+/** The filter of one upsert: equality on the conflict target, discriminator key and partial filter. */
 import { isOperatorObject } from '../../bson/comparable';
 import { resolveKind, type AnyModel } from '../../mongoose-internals';
 import { show } from '../../options/show';
@@ -10,19 +10,19 @@ import { valueAt, type Fields } from './paths-and-values';
 export interface UpsertFilter {
   /** Equality on each path of the target. */
   key: Fields;
-  /** The key and what else a document must be. */
+  /** The key, plus the discriminator key and the partial filter of the target. */
   filter: Fields;
 }
 
-/** Finds nothing, so that the upsert inserts. */
+/** Matches no document, so that the upsert inserts. */
 const NOTHING = { _id: { $in: [] } };
 
 /**
- * On the target's paths alone the server settles a race by itself. A partial index adds its own filter,
- * and a document outside of that clashes with none. A discriminator adds its key: where a document of
- * another kind has the key, the insert is refused.
+ * With equality on the target's paths alone, the server itself retries a lost race. A partial index adds
+ * its filter: a document that does not match it conflicts with no other. A discriminator adds its key: if
+ * a document of another kind has the same values, the insert fails.
  *
- * @throws TypeError where the input has no value that tells the document
+ * @throws TypeError if the input has no value that identifies the document
  */
 export function toUpsertFilter(
   model: AnyModel,
@@ -35,7 +35,7 @@ export function toUpsertFilter(
   const { partialFilterExpression: condition, collation } = target;
   const known = { document, isKnown: () => true };
   if (condition !== undefined && !isSelected(condition, known, collation !== undefined)) {
-    // With the key, for a sharded cluster takes no upsert without it.
+    // With the key, because a sharded cluster refuses an upsert without it.
     return { key, filter: { ...key, $and: [NOTHING] } };
   }
   const kind = toKindFilter(model, isReplacement);
@@ -44,12 +44,12 @@ export function toUpsertFilter(
 
 function toKey(model: AnyModel, target: UniqueIndex, document: Fields, written: string[]): Fields {
   const entries = Object.keys(target.keyPattern).map((path) => {
-    // A default is no key: it would find the document of somebody who gave none either.
+    // A default does not identify a document: every input without a value would find the same one.
     const value = isBelowAny(written, path) ? valueAt(document, path) : undefined;
     if (value === undefined || value === null) {
       throw new TypeError(
         `saveOrUpsert: the conflict target \`${path}\` of ${model.modelName} is ${String(value)} in the ` +
-          'input; it needs a value that tells the document. Use create() for one without.',
+          'input; it needs a value that identifies the document. For one without it, use create().',
       );
     }
     if (isOperatorObject(value)) {
@@ -63,7 +63,7 @@ function toKey(model: AnyModel, target: UniqueIndex, document: Fields, written: 
   return Object.fromEntries(entries);
 }
 
-/** A document of the base may be updated as one of any kind, but replacing it would change its kind. */
+/** The base model may update a document of any kind, but to replace one would change its kind. */
 function toKindFilter(model: AnyModel, isReplacement: boolean): Fields {
   const kind = resolveKind(model);
   if (kind === undefined) return {};

@@ -1,4 +1,4 @@
-/** The operators with which an upsert writes its paths to a document that exists. Pure. */
+/** Converts paths of a document to the update operators for a document that exists. Pure. */
 import { isAtOrBelow } from '../../schema/path';
 import {
   isPlainObject,
@@ -11,22 +11,22 @@ import {
 export interface UpsertSource {
   /** The document that holds the values of `paths`. */
   document: Fields;
-  /** The paths to write always, none below another. */
+  /** The paths to write, none of them below another. */
   paths: string[];
-  /** Arrays that were only added to: what was added, instead of an array that was never read. */
+  /** The new elements of arrays that were only extended: the stored array is not read, so it must stay. */
   additions: Map<string, { operator: '$push' | '$addToSet'; elements: unknown[] }>;
   /**
-   * Does a document that is there keep this path: `_id`, `createdAt`, an immutable one, one that is not
-   * listed? `isWhole`: all below included.
+   * True if a document that exists keeps its value at this path: `_id`, `createdAt`, an immutable path, or
+   * one that `onConflict` excludes. `isWhole` asks it of the path with everything below it.
    */
   isKept: (path: string, isWhole: boolean) => boolean;
-  /** The schema's paths right below one that holds an object. */
+  /** The schema's paths directly below a path with an object. */
   pathsBelow: (path: string) => string[];
-  /** Is it a nested object? It exists for what it holds, where a subdocument is a value. */
+  /** True for a nested object. It exists only because of its paths; a subdocument is a value. */
   isNested: (path: string) => boolean;
 }
 
-/** What to write always. A path that the document does not hold is unset, as `save()` would. */
+/** The operators for all paths. A path that the document does not have is unset, as in `save()`. */
 export function toOperators(source: UpsertSource): Operators {
   const update = { $set: {}, $unset: {}, $push: {}, $addToSet: {} } as Record<string, Fields>;
   const write = (operator: string, path: string, value: unknown): void => {
@@ -43,7 +43,7 @@ export function toOperators(source: UpsertSource): Operators {
   return withoutEmpty(update);
 }
 
-/** An object with a kept path inside is written path by path, so that it keeps that one. */
+/** Splits an object that contains a kept path into its paths, so that the kept one is not written. */
 function expand(source: UpsertSource, path: string): string[] {
   const { document, isKept, pathsBelow, isNested } = source;
   const found = valueAt(document, path);

@@ -1,4 +1,4 @@
-/** What one upsert sends: an update of operators, or a pipeline that replaces the document. Pure. */
+/** Builds the update that one upsert sends: operators or a pipeline. Pure. */
 import type { AnyModel } from '../../mongoose-internals';
 import { show } from '../../options/show';
 import { isAtOrBelow } from '../../schema/path';
@@ -14,10 +14,10 @@ import type { IsNested, Touched, UpsertWrite } from '../prepare/plan-write';
 import { isExpressible, toPipeline, toRaised } from './to-pipeline';
 import { setRestOnInsert } from './set-rest-on-insert';
 
-/** In bytes. A pipeline holds each value up to three times, and a command's document at most 16 MB. */
+/** In bytes. A pipeline contains each value up to three times, and a command has at most 16 MB. */
 const LARGEST_COMPARED = 4_000_000;
 
-/** Is the document small enough to be compared by the server? A larger one is written without it. */
+/** True if the server can compare the document with the stored one. A larger one is always written. */
 export function isSmall({ base }: AnyModel, { inserted }: UpsertWrite): boolean {
   return base.mongo.BSON.calculateObjectSize(inserted) <= LARGEST_COMPARED;
 }
@@ -26,12 +26,12 @@ export function isSmall({ base }: AnyModel, { inserted }: UpsertWrite): boolean 
 export type SentUpdate = Operators | object[];
 
 /**
- * Adds what the caller's update of operators and the query's middleware want. What the input gives
- * wins over those, and they win over what is only for a new document: the server takes no two values
- * for one path, nor for a path and one above it.
+ * Merges the planned write with `byQuery`: the caller's update with operators and what query middleware
+ * added. Values of the input override `byQuery`, which overrides values for a new document only: the
+ * server refuses two values for one path, or for a path and its parent.
  *
- * @param isCompared may the update compare, to leave `updatedAt` of an existing document where nothing
- *   changes? Where the caller has compared already, operators cost the server less.
+ * @param isCompared returns true if the update may compare values, to keep `updatedAt` of an existing
+ *   document if nothing changes. If the caller has compared them, operators cost the server less.
  */
 export function buildUpdate(
   write: UpsertWrite,
@@ -67,7 +67,7 @@ export function buildUpdate(
   return [{ $replaceWith: { $cond: [isInsert, forInsert, forExisting] } }];
 }
 
-/** The replacement, its times and version as they are stored unless anything else is another. */
+/** The replacement. It keeps the stored times and version unless another value changes. */
 function ifChanged(untouched: object, { times, version }: Touched): object {
   const [next, stored] = ['$$next', '$$ROOT'].map((object) => ({ $objectToArray: object }));
   const changes = {
@@ -139,7 +139,7 @@ function splitAtDot(path: string): [name: string, below?: string] {
   return dot === -1 ? [path] : [path.slice(0, dot), path.slice(dot + 1)];
 }
 
-/** An expression for `document` that takes the kept paths from the stored one, where it has them. */
+/** An expression for `document` with the stored values of the kept paths, if they exist. */
 function toReplacement(document: Fields, kept: string[], isNested: IsNested, prefix = ''): object {
   const literal = { ...document };
   const computed: Fields = {};
@@ -159,7 +159,7 @@ function toReplacement(document: Fields, kept: string[], isNested: IsNested, pre
   return { $mergeObjects: [{ $literal: literal }, computed] };
 }
 
-/** A nested object that is not in the document is there for what it keeps. */
+/** Removes a nested object that `document` does not have, unless it contains kept values. */
 function unlessEmpty(object: object): object {
   const value = { $cond: [{ $eq: ['$$object', {}] }, '$$REMOVE', '$$object'] };
   return { $let: { vars: { object }, in: value } };
@@ -171,7 +171,7 @@ function keptBelow(kept: string[], name: string): string[] {
     .map((path) => path.slice(name.length + 1));
 }
 
-/** By its type: a stored null is a value. */
+/** Checks the stored type, because a stored null is a value to keep. */
 function toKeptValue(path: string, value: unknown): object {
   const otherwise = value === undefined ? '$$REMOVE' : { $literal: value };
   return { $cond: [{ $eq: [{ $type: `$${path}` }, 'missing'] }, otherwise, `$${path}`] };

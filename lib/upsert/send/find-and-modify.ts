@@ -9,7 +9,7 @@ interface FindAndModifyResult {
   lastErrorObject?: { updatedExisting?: boolean };
 }
 
-/** A duplicate is converted here, where it is known what was written. */
+/** Converts a duplicate-key error here, because the written values are known here. */
 export async function sendFindAndModify(
   collection: Collection,
   { model, write, lack }: Pick<PreparedUpsert, 'model' | 'write' | 'lack'>,
@@ -21,7 +21,7 @@ export async function sendFindAndModify(
   try {
     result = (await collection.findOneAndUpdate(filter, update, {
       ...options,
-      // Middleware may have set these for its own purposes.
+      // These override options that middleware may have set.
       upsert: lack === undefined,
       returnDocument: 'after',
       returnOriginal: false,
@@ -35,7 +35,7 @@ export async function sendFindAndModify(
   return { value: result.value, created: !isThere };
 }
 
-/** The query's hook leaves the converted error as it is. */
+/** Converts a duplicate-key error. The plugin's hook on the query does not convert it again. */
 export function convertUpsertError(
   error: unknown,
   {

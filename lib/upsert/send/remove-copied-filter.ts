@@ -1,9 +1,9 @@
+/** Removes conditions of the filter that Mongoose has copied into `$setOnInsert`. Pure. */
 import { isObject } from '../../options/is-object';
 
 /**
- * Mongoose fills an update that is empty with a copy of the filter, as `$setOnInsert`. With what
- * middleware has added to the filter, such as `{ deleted: { $ne: true } }` or `$or`, a new document
- * would store the operators.
+ * Mongoose copies the filter into `$setOnInsert` of an empty update. If middleware has added a condition
+ * to the filter, such as `{ deleted: { $ne: true } }` or `$or`, a new document would store its operators.
  */
 export function removeCopiedFilter(update: unknown, filter: object): unknown {
   // Mongoose sets `$setOnInsert` on the array of a pipeline, too.

@@ -1,4 +1,4 @@
-/** Retries of a lost race: another write used the key in between, and the server did not retry by itself. */
+/** Retries after a lost race: another write inserted the key first, and the server did not retry. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   addHidden,
@@ -11,29 +11,29 @@ import type { UniqueIndex } from '../../schema/unique-index';
 import type { UpsertOptions } from '../upsert-options';
 
 const MAX_RETRIES = 5;
-/** At most this long is the first wait, in milliseconds; it doubles with each retry, up to the longest. */
+/** The longest first wait, in milliseconds. It doubles with each retry, up to LONGEST_WAIT. */
 const FIRST_WAIT = 5;
 const LONGEST_WAIT = 500;
 
-/** The first error aborts a transaction: a retry or a read in it would fail as well. */
+/** Returns 0 in a transaction: the first error aborts it, so a retry would fail as well. */
 export function findMaxRetries(model: AnyModel, { maxRetries, session }: UpsertOptions): number {
   return isInTransaction(findSession(model, session)) ? 0 : (maxRetries ?? MAX_RETRIES);
 }
 
-/** Notes on the error of a lost race how often the write was sent. */
+/** Sets `attempts` on the error of a lost race: how often the write was sent. */
 export function noteAttempts(error: UniqueValidationError, attempts: number): void {
   addHidden(error, { attempts });
 }
 
-/** Full jitter: callers that met once do not meet again. */
+/** Waits for a random time (full jitter), so that the same callers do not collide again. */
 export function waitBeforeRetry(retry: number): Promise<void> {
   return sleep(Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** retry));
 }
 
-/** Did another write use the key of the target itself? */
+/** True if the conflict target itself refused the write: another write inserted its key first. */
 export function isLostRace(target: UniqueIndex, error: unknown): error is UniqueValidationError {
   if (!isUniqueValidationError(error)) return false;
-  // Middleware may have changed what the error holds.
+  // Middleware may have changed the properties of the error.
   const [first] = Object.values(error.errors) as Partial<UniqueValidatorError>[];
   const violated = first?.properties?.keyPattern ?? {};
   return Object.keys(violated).join() === Object.keys(target.keyPattern).join();

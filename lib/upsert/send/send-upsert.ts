@@ -1,4 +1,4 @@
-/** Sends one prepared upsert as a Mongoose query, for its middleware, session, lean and hydration. */
+/** Sends one prepared upsert by a Mongoose query, which adds middleware, session, lean and hydration. */
 import { findConverted } from '../../convert/convert-error';
 import type { Query } from 'mongoose';
 import { replaceFindOneAndUpdate, skipQueryMiddleware } from '../../mongoose-internals';
@@ -12,7 +12,7 @@ import { sendFindAndModify } from './find-and-modify';
 import { isSmall, buildUpdate, type SentUpdate } from './build-update';
 import { removeCopiedFilter } from './remove-copied-filter';
 
-/** The hint of the placeholder. No index has this name, so the server refuses a placeholder that is sent. */
+/** The hint of the placeholder update. No index has this name, so the server would refuse the update. */
 const NEVER_SENT = 'the placeholder of saveOrUpsert, which is never sent';
 
 export interface SentUpsert {
@@ -27,9 +27,9 @@ export interface SentUpsert {
 /**
  * One round trip. Rejects with the ValidationError of the index that refused the write.
  *
- * The query's middleware sees the filter and may add to it and to the update. The prepared update
- * replaces the query's when it is sent: to cast it a second time would run setters twice. The caller's
- * own update with operators is cast and validated by the query.
+ * The query's middleware sees the filter and may add to it and to the update. The prepared update replaces
+ * the query's update when it is sent, because casting it again would run setters twice. The query casts
+ * and validates the caller's own update with operators.
  */
 export async function sendUpsert(
   prepared: PreparedUpsert,
@@ -38,7 +38,7 @@ export async function sendUpsert(
 ): Promise<SentUpsert> {
   const { model, key, target } = prepared;
   const { session, lean } = options;
-  // An app may have set `sanitizeFilter`, which distrusts operators in filters.
+  // With Mongoose's option `sanitizeFilter`, operators in a filter must be marked as trusted.
   const trusted: Record<string, unknown> = {};
   for (const [path, equality] of Object.entries(key)) {
     trusted[path] = model.base.trusted({ ...(equality as object) });
@@ -80,7 +80,7 @@ export async function sendUpsert(
   try {
     doc = await query.exec();
   } catch (error) {
-    // Where post middleware is skipped, no hook removes Mongoose's wrapper.
+    // If post middleware is skipped, the plugin's hook does not remove Mongoose's wrapper.
     throw findConverted(error) ?? error;
   }
   if (answer === undefined) {
@@ -98,8 +98,8 @@ function mergeFilters(byMiddleware: { $and?: object[] }, ours: { $and?: object[]
 }
 
 /**
- * Did the update change the document that existed? Undefined where the update did not compare. One that
- * compares sets `updatedAt` if it changes anything.
+ * True if the update changed a document that existed. Undefined if the update did not compare values. An
+ * update that compares them sets `updatedAt` only if a value changes.
  */
 function isChanged(write: UpsertWrite, update: SentUpdate, stored: unknown): boolean | undefined {
   if (write.kind === 'skip') return false;
@@ -111,6 +111,6 @@ function isChanged(write: UpsertWrite, update: SentUpdate, stored: unknown): boo
   if (time === undefined) return undefined;
   const [path, sent] = time;
   const found = valueAt(stored, path);
-  // A query's middleware may have left it out of the answer.
+  // Query middleware may have excluded the path from the result.
   return found === undefined ? undefined : Number(found) === Number(sent);
 }

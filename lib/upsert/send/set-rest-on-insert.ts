@@ -8,14 +8,14 @@ import {
   type Operators,
 } from '../prepare/paths-and-values';
 
-/** The same with `$setOnInsert` for all of `inserted` that the operators do not write. */
+/** Adds `$setOnInsert` for all values of `inserted` that the operators do not write. */
 export function setRestOnInsert(operators: Operators, inserted: Fields): Operators {
   const rest: Fields = {};
   addRest(inserted, '', pathsOf(operators), rest);
   return withoutEmpty({ ...operators, $setOnInsert: { ...rest, ...operators.$setOnInsert } });
 }
 
-/** Everything of `value` that lies on no path of `taken` and above none. */
+/** Adds to `rest` every value whose path is neither in `taken` nor above or below one of its paths. */
 function addRest(value: Fields, prefix: string, taken: string[], rest: Fields): void {
   for (const [key, child] of Object.entries(value)) {
     const path = prefix + key;

@@ -1,23 +1,23 @@
-/** Expressions that compare a value with what is stored, as the server compares before it writes. Pure. */
+/** Aggregation expressions that compare a value with the stored one, types included. Pure. */
 import { isPlainObject } from '../prepare/paths-and-values';
 
-/** More numbers than this in one value are compared by what they are worth alone. */
+/** If a value contains more numbers than this, their types are not compared. */
 const MOST_NUMBERS = 50;
 
 /**
- * True where exactly this value is stored at `path`: with the same types and the same order of fields. For
- * `$eq` alone, 1 is equal to 1.0 and 0 to -0.
+ * An expression that is true if exactly this value is stored at `path`, with the same types and the same
+ * order of fields. `$eq` alone considers 1 equal to 1.0, and 0 equal to -0.
  */
 export function toStoredValueCheck(path: string, value: unknown): object {
   const stored = `$${path}`;
   const isEqual = { $eq: [stored, { $literal: value }] };
   const types = typesOf(stored, value);
   if (types.length === 0 || types.length > MOST_NUMBERS) return isEqual;
-  // A condition, so that no element is looked for in what is no array.
+  // `$cond`, because `$arrayElemAt` fails on a stored value that is not an array.
   return { $cond: [isEqual, { $and: types }, false] };
 }
 
-/** What else holds of each number in the value. */
+/** The conditions on the type, and if needed on the digits, of each number in the value. */
 function typesOf(stored: unknown, value: unknown): object[] {
   const type = typeOf(value);
   if (type !== undefined) {
@@ -37,7 +37,7 @@ function typesOf(stored: unknown, value: unknown): object[] {
     );
 }
 
-/** As the driver sends it; undefined for what is no number. */
+/** The BSON type that the driver sends; undefined if the value is not a number. */
 function typeOf(value: unknown): string | undefined {
   if (typeof value === 'bigint') return 'long';
   if (typeof value === 'number') {
@@ -55,7 +55,7 @@ const NUMBERS: Record<string, string> = {
   Decimal128: 'decimal',
 };
 
-/** 1.0 and 1.00 are two decimals, 0 and -0 two doubles. */
+/** For values that differ only as strings: the decimals 1.0 and 1.00, the doubles 0 and -0. */
 function toText(type: string, value: unknown): string | undefined {
   if (type === 'decimal') return String(value);
   if (type !== 'double' || Number(value) !== 0) return undefined;

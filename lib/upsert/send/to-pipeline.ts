@@ -1,18 +1,18 @@
 /**
- * An update as a pipeline, for what operators cannot express: a new document whose values are not those that
- * an existing one gets at the same paths, and times and versions that change only with something else. Pure.
+ * Builds an update as a pipeline, for what operators cannot express: a path that gets another value in a
+ * new document than in an existing one, and times and versions that change only with another value. Pure.
  */
 import type { Fields, Operators } from '../prepare/paths-and-values';
 import type { UpsertWrite } from '../prepare/plan-write';
 import { toStoredValueCheck } from './stored-value-check';
 
-/** The operators that a pipeline can express; another one makes the update a plain one. */
+/** The operators that a pipeline can express. An update with any other one is sent as operators. */
 const EXPRESSIBLE = new Set(['$set', '$unset', '$push', '$addToSet', '$setOnInsert']);
 
-/** Holds whether the document is new until it is written; no schema has such a path. */
+/** A temporary field of the pipeline: is the document new? No schema has such a path. */
 const IS_NEW = 'uniqueGuardIsNew';
 
-/** Can the stages of {@link toPipeline} do what these operators do? */
+/** True if {@link toPipeline} can express these operators. */
 export function isExpressible(operators: Operators): boolean {
   return Object.entries(operators).every(
     ([operator, fields]) =>
@@ -20,12 +20,12 @@ export function isExpressible(operators: Operators): boolean {
   );
 }
 
-/** In an expression a name that begins with `$` is something else, and an empty one is an error. */
+/** In an expression, a name that begins with `$` has another meaning, and an empty name is an error. */
 function isPlainPath(path: string): boolean {
   return path.split('.').every((name) => name !== '' && !name.startsWith('$'));
 }
 
-/** The operators for a document that exists, and `inserted` where none does. */
+/** A pipeline that applies the operators to a document that exists, or else stores `inserted`. */
 export function toPipeline(
   operators: Operators,
   { touched: { times, version }, isInsert }: UpsertWrite & { kind: 'update' },
@@ -50,7 +50,7 @@ export function toPipeline(
   ];
 }
 
-/** An expression that is true where the stored document is not yet as the operators leave it. */
+/** An expression that is true if the operators would change the stored document. */
 function toChanges({ $set = {}, $unset = {}, $push = {}, $addToSet = {} }: Operators): object {
   return {
     $or: [
