@@ -92,7 +92,7 @@ describe.each(SILENT)('%s, which names no index', (_, text) => {
     expect(await rejection(model.create({ email: 'a', username: 'b' }))).toBe(error);
     expect(error).toHaveProperty(
       'uniqueGuard.reason',
-      expect.stringContaining('does not say which index'),
+      expect.stringContaining('does not report which index'),
     );
   });
 

@@ -452,7 +452,7 @@ describe('an index that the server names and the schema does not declare', () =>
   it('or not even names', async () => {
     const model = await compile(user({ a: { type: String, unique: true } }), []);
     const raw = { code: 11000, message: 'E11000 duplicate key error' };
-    expect(explainUniqueIndexError(raw, model)).toMatch(/^The server does not say which index/);
+    expect(explainUniqueIndexError(raw, model)).toMatch(/^The server does not report which index/);
     expect(explainUniqueIndexError({ ...raw, keyPattern: { a: 1 } }, model)).toMatch(
       /^A unique index of /,
     );

@@ -289,13 +289,13 @@ describe('the conflict target', () => {
     expect(await stored(Thing)).toEqual([]);
   });
 
-  it('refuses an object of operators also where the schema would take any value', async () => {
+  it('refuses an object with operators also where the schema would take any value', async () => {
     const Thing = await compile(
       new Schema({ key: { type: Schema.Types.Mixed, unique: true }, n: Number }),
     );
     await Thing.create({ key: 'a', n: 1 });
     await expect(Thing.saveOrUpsert({ key: { $gt: '' }, n: 2 })).rejects.toThrow(
-      'not an object of operators',
+      'not an object with operators',
     );
     expect(await stored(Thing)).toMatchObject([{ key: 'a', n: 1 }]);
   });
@@ -405,7 +405,7 @@ describe("the schema's own pre('save') middleware", () => {
     expect(error).toBeInstanceOf(Error);
     expect(error).toHaveProperty(
       'message',
-      "saveOrUpsert: pre('save') middleware asked for no write, so nothing was written.",
+      "saveOrUpsert: pre('save') middleware called mongoose.skipMiddlewareFunction(), so nothing was written.",
     );
     expect(await stored(User)).toEqual([]);
   });

@@ -511,7 +511,7 @@ describe('bad options', () => {
     [{ onConflict: { only: ['nmae'] } }, /the path "nmae", which the schema of \w+ does not have/],
     [{ onConflict: { except: ['nmae'] } }, /the path "nmae"/],
     [{ onConflict: { $inc: { nmae: 1 } } }, /the path "nmae"/],
-    [{ onConflict: { only: ['tags.0'] } }, /"tags.0", which leads into an array/],
+    [{ onConflict: { only: ['tags.0'] } }, /"tags.0", which is inside an array/],
     [{ onConflict: { $set: { email: 'b@x' } } }, /writes "email", which identifies the document/],
     [{ onConflict: { $rename: { name: 'email' } } }, /writes "email"/],
     [{ onConflict: { $set: { _id: 1 } } }, /writes "_id"/],
@@ -604,7 +604,7 @@ describe("what pre('findOneAndUpdate') middleware adds", () => {
         }),
       );
       await expect(Thing.saveOrUpsert({ email: 'a' }, { onConflict })).rejects.toThrow(
-        `added "$inc", which cannot go with onConflict: "${onConflict}"`,
+        `added "$inc", which is not allowed with onConflict: "${onConflict}"`,
       );
       expect(await Thing.countDocuments()).toBe(0);
     },

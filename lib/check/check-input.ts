@@ -16,7 +16,7 @@ export function refuseOperators(indexes: UniqueIndex[], input: unknown, at = '')
     if (key.startsWith('$')) {
       throw new TypeError(
         `checkUnique: ${at === '' ? 'the input' : `\`${at}\``} has ${show(key)}; it must be a value, ` +
-          'not an object of operators.',
+          'not an object with operators.',
       );
     }
     refuseOperators(indexes, value, at === '' ? key : `${at}.${key}`);

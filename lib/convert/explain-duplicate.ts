@@ -39,7 +39,7 @@ function findDeclared(model: AnyModel, { indexName, keyPattern }: RefusedKey) {
 function explainUnknownIndex(model: AnyModel, name: string | undefined): string {
   const { modelName } = model;
   if (name === undefined) {
-    return `The server does not say which index was violated, and ${modelName} has more than one that could be.`;
+    return `The server does not report which index was violated, and ${modelName} has more than one that could be.`;
   }
   const other = modelsOfCollection(model).find((one) =>
     findUniqueIndexes(one).some((index) => index.name === name),

@@ -103,8 +103,8 @@ export function checkConflictRule(model: AnyModel, rule: ConflictRule): void {
     checkPath(model, path);
     if (isInArray(model, path) && !isWholeArray(model, path)) {
       throw new TypeError(
-        `saveOrUpsert: options.onConflict has the path ${show(path)}, which leads into an array; ` +
-          'an array is written as a whole, so name the path of the array.',
+        `saveOrUpsert: options.onConflict has the path ${show(path)}, which is inside an array; ` +
+          'arrays are written as a whole, so use the path of the array.',
       );
     }
   }

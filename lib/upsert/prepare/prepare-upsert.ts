@@ -180,7 +180,7 @@ function refuseDottedPaths(schema: AnySchema, input: object): void {
   );
   if (dotted === undefined) return;
   throw new TypeError(
-    `saveOrUpsert: the input has the path ${show(dotted)}; give the value that it leads into as a whole, ` +
+    `saveOrUpsert: the input has the path ${show(dotted)}; write the whole value instead, ` +
       `as in { ${dotted.slice(0, dotted.indexOf('.'))}: … }.`,
   );
 }

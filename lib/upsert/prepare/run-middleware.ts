@@ -69,7 +69,8 @@ export async function runSaveMiddleware(document: AnyDocument, saveOptions: obje
   throw isSkippedByMiddleware(failed.error) ? new Error(SKIPPED) : failed.error;
 }
 
-const SKIPPED = "saveOrUpsert: pre('save') middleware asked for no write, so nothing was written.";
+const SKIPPED =
+  "saveOrUpsert: pre('save') middleware called mongoose.skipMiddlewareFunction(), so nothing was written.";
 
 /**
  * Detects whether middleware or a validator reads `isNew` of the document or of a subdocument. Mongoose

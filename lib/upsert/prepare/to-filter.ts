@@ -55,7 +55,7 @@ function toKey(model: AnyModel, target: UniqueIndex, document: Fields, written: 
     if (isOperatorObject(value)) {
       throw new TypeError(
         `saveOrUpsert: the conflict target \`${path}\` of ${model.modelName} is ${show(value)}; ` +
-          'it must be a value, not an object of operators.',
+          'it must be a value, not an object with operators.',
       );
     }
     return [path, { $eq: value }] as const;

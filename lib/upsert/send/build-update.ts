@@ -50,7 +50,7 @@ export function buildUpdate(
   const operator = Object.keys(others).find((name) => name !== '$setOnInsert');
   if (operator !== undefined) {
     throw new TypeError(
-      `saveOrUpsert: pre('findOneAndUpdate') middleware added ${show(operator)}, which cannot go with ` +
+      `saveOrUpsert: pre('findOneAndUpdate') middleware added ${show(operator)}, which is not allowed with ` +
         `onConflict: "${write.kind}"; there it can add by this.set(path, value) only.`,
     );
   }
