@@ -40,6 +40,8 @@ export default tseslint.config(
     ignores: [
       '**/dist',
       'coverage',
+      '.stryker-tmp',
+      'reports',
       'node_modules',
       'eslint.config.mjs',
       '.build',

@@ -9,6 +9,8 @@ const onMongoose = (
   testEnvironment: 'node',
   // Those have a run of their own: npm run test:stress, test:package, test:examples, test:browser.
   testMatch: ['**/__tests__/**/*.test.ts', '!**/__tests__/{stress,package,frameworks,browser}/**'],
+  // The copies of this folder that npm run test:mutation leaves where it is interrupted.
+  modulePathIgnorePatterns: ['<rootDir>/.stryker-tmp'],
   transform: { '\\.ts$': 'ts-jest' },
   moduleNameMapper: {
     '^mongoose-unique-guard$': '<rootDir>/lib/index.ts',

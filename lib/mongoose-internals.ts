@@ -205,24 +205,29 @@ export function isSubdocument(document: object): boolean {
   return membersOf(document)['$isSubdocument'] === true;
 }
 
-/** Every subdocument, in nested objects, arrays and Maps at any depth; none where `_doc` is missing. */
-export function listSubdocuments(document: AnyDocument): AnyDocument[] {
-  const found: AnyDocument[] = [];
-  const visit = (value: unknown): void => {
+/**
+ * Every subdocument by its place, in nested objects, arrays and Maps at any depth; none where `_doc` is
+ * missing. A place in an array is one of an array of that length.
+ */
+export function listSubdocuments(document: AnyDocument): Map<string, AnyDocument> {
+  const found = new Map<string, AnyDocument>();
+  const visit = (place: string, value: unknown): void => {
     if (typeof value !== 'object' || value === null) return;
     if (isMongooseDocument(value)) {
       // A document that stands for a reference is one of its own.
       if (!isSubdocument(value)) return;
-      found.push(value);
-      visitAll(Object.values(findStoredValues(value) ?? {}));
-    } else if (Array.isArray(value)) visitAll(value);
-    else if (value instanceof Map) visitAll([...value.values()]);
-    else if (Object.getPrototypeOf(value) === Object.prototype) visitAll(Object.values(value));
+      found.set(place, value);
+      visitAll(place, Object.entries(findStoredValues(value) ?? {}));
+    } else if (Array.isArray(value))
+      visitAll(`${place}/${String(value.length)}`, [...value.entries()]);
+    else if (value instanceof Map) visitAll(place, [...value.entries()]);
+    else if (Object.getPrototypeOf(value) === Object.prototype)
+      visitAll(place, Object.entries(value));
   };
-  const visitAll = (values: unknown[]): void => {
-    for (const value of values) visit(value);
+  const visitAll = (place: string, entries: [unknown, unknown][]): void => {
+    for (const [name, value] of entries) visit(`${place}.${String(name)}`, value);
   };
-  visitAll(Object.values(findStoredValues(document) ?? {}));
+  visitAll('', Object.entries(findStoredValues(document) ?? {}));
   return found;
 }
 
@@ -298,23 +303,26 @@ export function findDocumentSession(document: AnyDocument): ClientSession | unde
 }
 
 /**
- * Sets `createdAt` and `updatedAt` as `save()` does, those of subdocuments included. Relies on
- * `initializeTimestamps()`, which Mongoose adds to documents with timestamps.
+ * Sets `createdAt` and `updatedAt` as `save()` does, those of subdocuments included; returns the document and
+ * the subdocuments that have been reached. Relies on `initializeTimestamps()`, which Mongoose adds to
+ * documents with timestamps, and on `$getAllSubdocs()`, which reaches those that `save()` does.
  *
- * @throws Error where it is missing: `updatedAt` of the stored document would be lost
+ * @throws Error where the first is missing: `updatedAt` of the stored document would be lost
  */
-export function setTimestamps(document: AnyDocument, hasTimestamps: boolean): void {
+export function setTimestamps(document: AnyDocument, hasTimestamps: boolean): AnyDocument[] {
   const { initializeTimestamps: initialize, $getAllSubdocs } = membersOf(document);
   if (typeof initialize === 'function') initialize.call(document);
   else if (hasTimestamps) {
     throw missing('initializeTimestamps()', 'the timestamps cannot be set');
   }
-  if (typeof $getAllSubdocs !== 'function') return;
+  if (typeof $getAllSubdocs !== 'function') return [document];
+  const subdocuments = $getAllSubdocs.call(document) as AnyDocument[];
   // The document's own reaches no subdocument below one without timestamps.
-  for (const subdocument of $getAllSubdocs.call(document) as object[]) {
+  for (const subdocument of subdocuments) {
     const { initializeTimestamps } = membersOf(subdocument);
     if (typeof initializeTimestamps === 'function') initializeTimestamps.call(subdocument);
   }
+  return [document, ...subdocuments];
 }
 
 /**

@@ -36,7 +36,7 @@ const build = (model: AnyModel, key: object, options: object = {}) =>
   model.collection.createIndexes([{ key, ...options }] as never);
 
 describe('the indexes that exist', () => {
-  it('all is missing, and nothing blocks it, where there is no collection', async () => {
+  it('are all missing, and nothing blocks them, where the collection does not exist', async () => {
     const model = compile(email());
     expect(await model.auditUniqueIndexes()).toEqual({
       model: model.modelName,
@@ -57,7 +57,7 @@ describe('the indexes that exist', () => {
     expect(collections.map(({ name }) => name)).not.toContain(model.collection.name);
   });
 
-  it('all is well once the indexes are built, whatever their kind', async () => {
+  it('are all ok once they are built, whatever their kind', async () => {
     const schema = email()
       .index({ name: 1, 'nested.path': -1 }, { unique: true, sparse: true })
       .index({ tags: 1 }, { unique: true, name: 'a name with blanks' })

@@ -130,7 +130,7 @@ describe('the models file', () => {
         testUri('elsewhere'),
       ]);
       expect(stderr).toBe(
-        'Note: the models file connects User itself; the connection string given here is not used for that.\n',
+        'Note: the models file connects User itself; the connection string of the command is not used for that.\n',
       );
       expect(stdout).toContain('email_1  { email: 1 }  missing');
       expect(code).toBe(1);
@@ -411,8 +411,12 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
   const of = (file: string) => ['audit', '--uri', unreachable, '--models', file];
   const cases: [name: string, args: string[], message: string | RegExp][] = [
     ['no command', [], 'a command is missing'],
-    ['another command', ['drop'], 'the commands are audit and explain'],
-    ['a connection string as the command', [unreachable], 'the commands are audit and explain'],
+    ['another command', ['drop'], 'unknown command; the commands are audit'],
+    [
+      'a connection string as the command',
+      [unreachable],
+      'unknown command; the commands are audit',
+    ],
     ['a connection string beside the command', ['audit', unreachable], 'audit takes options only'],
     ['an unknown option', ['audit', '--url', unreachable], "Unknown option '--url'"],
     ['an option without its value', ['audit', '--models'], /--models <value>' argument missing/],
@@ -427,8 +431,8 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
       ['audit', '--uri', unreachable, '--models', 'bad-user.js', '--sample', '-1'],
       /--sample/,
     ],
-    ['a file that is not there', of('./nope.js'), 'there is no file'],
-    ['a directory', of('.'), 'there is no file'],
+    ['a file that does not exist', of('./nope.js'), 'does not exist'],
+    ['a directory', of('.'), 'does not exist'],
     ['a file without models', of('no-models.js'), 'neither exports a model'],
     ['a file that fails', of('fails.js'), 'could not be loaded: Error: cannot reach mongodb://…'],
     ['a file that fails later', of('fails-later.js'), 'later mongodb://…'],

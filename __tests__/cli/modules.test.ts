@@ -26,6 +26,7 @@ describe('the command line', () => {
     [[...given, '--sample', '1000', '--uri=a'], {}, { ...audit, sample: 1000 }],
     [['--help'], {}, { kind: 'help' }],
     [['drop', '-h'], {}, { kind: 'help' }],
+    [['help'], {}, { kind: 'help' }],
     [['--version'], {}, { kind: 'version' }],
     [['--strict', ...given, '--uri', 'a'], {}, { ...audit, strict: true }],
     [['explain', '--models', 'm.js'], { MONGODB_URI: 'a' }, explain],
@@ -37,10 +38,10 @@ describe('the command line', () => {
 
   const secret = 'mongodb://admin:hunter2@localhost';
   const commands =
-    'the commands are audit and explain; all else is given by options, such as --models <file>';
+    'unknown command; the commands are audit and explain, and everything else is an option, such as --models <file>';
   const optionsOnly = 'audit takes options only: --models <file>, --uri <uri>';
   it.each<[args: string[], env: Record<string, string>, message: string]>([
-    [[], {}, 'a command is missing: audit or explain'],
+    [[], {}, 'a command is missing; write audit or explain'],
     [['drop'], {}, commands],
     [[secret], {}, commands],
     [['x'], {}, commands],
@@ -50,8 +51,11 @@ describe('the command line', () => {
     [
       ['explain', 'E11000', 'duplicate', '--models', 'm.js'],
       {},
-      'explain takes one error message: put it in quotes',
+      'explain takes one error message; put it in quotes',
     ],
+    [['explain', '--models', 'm.js', '--json'], {}, '--json is an option of audit'],
+    [['explain', '--models', 'm.js', '--sample=1'], {}, '--sample is an option of audit'],
+    [['explain', '--models', 'm.js', '--strict'], {}, '--strict is an option of audit'],
     [['explain', 'E11000'], {}, '--models is missing'],
     [given, {}, '--uri is missing, and MONGODB_URI is not set in the environment'],
     [given, { MONGODB_URI: '' }, '--uri is missing, and MONGODB_URI is not set in the environment'],
@@ -123,6 +127,7 @@ describe('the error in a string', () => {
 const LEFT_OUT = 'the message is omitted, because it holds a part of the connection string';
 
 it.each<[text: string, uri: string | undefined, printed: string]>([
+  ['it must begin with mongodb:// or', undefined, 'it must begin with mongodb:// or'],
   ['no secret here', 'mongodb://u:pass@h/d', 'no secret here'],
   ['at mongodb+srv://u:p@h/d, twice mongodb://h', '', 'at mongodb://… twice mongodb://…'],
   ['before it is known: mongodb://u:p@h', undefined, 'before it is known: mongodb://…'],
@@ -156,7 +161,7 @@ describe('progress', () => {
     jest.advanceTimersByTime(1001);
     progress.end();
     jest.advanceTimersByTime(5000);
-    const line = '\r\u001b[Kusers: looking for what blocks email_1,';
+    const line = '\r\u001b[Kusers: looking for documents that block email_1,';
     expect(written).toEqual([`${line} 1 s`, `${line} 2 s`, '\r\u001b[K']);
   });
 
@@ -277,7 +282,7 @@ describe('loadModels', () => {
       'makes models in a function',
       'make.js',
       `exports.make = () => { throw new Error('called'); };`,
-      'neither exports a model nor registers one on mongoose; a function that would make models is not called',
+      'neither exports a model nor registers one on mongoose; functions that it exports are not called',
     ],
     ['is empty', 'empty.mjs', '', 'neither exports a model nor registers one on mongoose'],
     [
@@ -321,7 +326,7 @@ describe('loadModels', () => {
     expect(() => findFile(name, app)).toThrow(
       expect.objectContaining({
         name: 'UsageError',
-        message: `--models: there is no file ${path.join(app, name)}`,
+        message: `--models: the file ${path.join(app, name)} does not exist`,
       }),
     );
   });
@@ -501,7 +506,11 @@ describe('runExplain', () => {
 
   it.each([
     ['all is well', USER, 'the input has no error of a unique index'],
-    [ofUsers.replace('users', 'logs'), USER, 'has the collection that the input names'],
+    [
+      ofUsers.replace('users', 'logs'),
+      USER,
+      'has the collection that the input names; the models have users',
+    ],
     [E11000, `${USER} model('Other', new Schema({}));`, 'the input does not name a collection'],
   ])('refuses %j', async (message, models, reason) => {
     await expect(explain(message, models)).rejects.toMatchObject({
@@ -518,7 +527,7 @@ describe('a connection', () => {
       output: EMAIL_IS_MISSING,
       exitCode: 1,
       notes: [
-        'Note: the models file connects User itself; the connection string given here is not used for that.\n',
+        'Note: the models file connects User itself; the connection string of the command is not used for that.\n',
       ],
     });
   });

@@ -40,13 +40,13 @@ describe('the error of the README', () => {
   };
   const schema = () => new Schema({ email: { type: String, unique: true }, name: String });
 
-  it('without the plugin is the text of the server', () =>
+  it('without the plugin is the message of the server', () =>
     withMongoose(new Mongoose(), async (own) => {
       const error = await provoke(own, schema() as unknown as Schema);
       expect(String(error)).toBe(`MongoServerError: ${text(own.connection.name)}`);
     }));
 
-  it('with the plugin stands on its field, and its JSON holds no more than that', () =>
+  it('with the plugin is on its field, and its JSON holds no more than that', () =>
     withMongoose(new Mongoose(), async (own) => {
       const error = await provoke(own, schema().plugin(uniqueGuard) as unknown as Schema);
       const fieldError = {
@@ -132,7 +132,7 @@ describe('the four ways a duplicate arises', () => {
   });
 });
 
-describe('catch 11000 and go on', () => {
+describe('code that catches 11000 and continues', () => {
   it('skips duplicates and throws the rest', async () => {
     const User = await compile(userSchema());
     const boom = new Error('boom');
@@ -282,7 +282,7 @@ describe('bulkWrite and bulkSave', () => {
     ]);
   });
 
-  it('says nothing of the half of a compound key that the operation did not touch', async () => {
+  it('has no value for the half of a compound key that the operation did not touch', async () => {
     const { _id } = await User.create({ email: 'b@x', tenant: 't', slug: 'b' });
     const update = { updateOne: { filter: { _id }, update: { slug: 'a' } } };
     const error = (await rejection(User.bulkWrite([update]))) as UniqueValidationError;
@@ -334,7 +334,7 @@ describe('values', () => {
     expect(onEmail.errors).toMatchObject({ email: { value: null } });
   });
 
-  it('of an embedded document that is indexed as a whole are not told by a change of a part', async () => {
+  it('of an embedded document that is indexed as a whole are unknown after a change of a part', async () => {
     const schema = new Schema({ name: { first: String, last: String } });
     const User = await compile(schema.index({ name: 1 }, { unique: true }));
     const taken = { first: 'Ada', last: 'King' };
@@ -409,16 +409,19 @@ describe('values', () => {
     ['fractions', Number, [1.5, 2.5], 'tags', undefined],
     ['dates', Date, [new Date(1), new Date(2)], 'tags', undefined],
     ['objects', Schema.Types.Mixed, [{ a: 1 }, { a: 2 }], 'tags', undefined],
-  ])('of an array of %s are told by the text or not at all', async (_, type, tags, path, value) => {
-    const schema = new Schema({ tags: { type: [type] as never, unique: true } });
-    const Thing = await compile(schema as unknown as Schema);
-    await Thing.create({ tags: tags.slice(1) });
-    const { errors } = await caught(Thing.insertMany([{ tags }]));
-    expect(Object.keys(errors)).toEqual([path]);
-    expect(errors[path]?.value).toEqual(value);
-  });
+  ])(
+    'of an array of %s come from the message of the server, if at all',
+    async (_, type, tags, path, value) => {
+      const schema = new Schema({ tags: { type: [type] as never, unique: true } });
+      const Thing = await compile(schema as unknown as Schema);
+      await Thing.create({ tags: tags.slice(1) });
+      const { errors } = await caught(Thing.insertMany([{ tags }]));
+      expect(Object.keys(errors)).toEqual([path]);
+      expect(errors[path]?.value).toEqual(value);
+    },
+  );
 
-  it('of an empty array, which the server prints as undefined, are not taken for another', async () => {
+  it('of an empty array, which the server prints as undefined, are not reported as another value', async () => {
     const schema = new Schema({ list: [new Schema({ days: [Date] })] });
     const Thing = await compile(schema.index({ 'list.days': 1 }, { unique: true }));
     await Thing.create({ list: [{ days: [] }] });
@@ -629,7 +632,7 @@ describe('the plugin', () => {
     ['findOneAndReplace without a replacement', (M) => M.findOneAndReplace()],
     // Mongoose makes a $set of it only after the middleware.
     ['an update without operators', (M) => M.updateOne({}, { key: null })],
-  ])('tells the duplicate of a write in middleware of %s', async (_, write) => {
+  ])('converts the duplicate of a write in middleware of %s', async (_, write) => {
     const schema = new Schema({ key: { type: String, unique: true } });
     schema.pre(['findOneAndUpdate', 'findOneAndReplace', 'updateOne'], async function () {
       await this.model.collection.insertOne({ key: 'a' });

@@ -1,7 +1,7 @@
 import { parseDuplicateKey, type DuplicateKey } from '../../lib/convert/parse-duplicate-key';
 import messages from '../support/error-messages.json';
 
-describe('what the text of a duplicate-key error tells', () => {
+describe('what the message of a duplicate-key error contains', () => {
   it.each(messages)('$server: $errmsg', ({ errmsg, expected }) => {
     const { db, collection, indexName } = parseDuplicateKey({ text: errmsg });
     expect({ db, collection, indexName }).toEqual({
@@ -30,5 +30,45 @@ describe('what the text of a duplicate-key error tells', () => {
     ],
   ])('where it is shorter than usual: %s', (_, text, expected) => {
     expect(parseDuplicateKey({ text })).toEqual({ keyValue: new Map(), ...expected });
+  });
+});
+
+describe('which of the reported values are what was written', () => {
+  const values = (more: object, value: unknown) => {
+    const keyPattern = { a: 1 };
+    return [
+      ...parseDuplicateKey({ text: '', keyPattern, keyValue: { a: value }, ...more }).keyValue,
+    ];
+  };
+  const COLLATED = { collation: { locale: 'en' } };
+
+  it.each([null, 1, true, 0, 5n])('under a collation, %p is no sort key', (value) => {
+    expect(values(COLLATED, value)).toEqual([['a', value]]);
+  });
+
+  it.each(['29', { b: '29' }, ['29']])('under a collation, %p may be one', (value) => {
+    expect(values(COLLATED, value)).toEqual([]);
+  });
+
+  it.each(['a', { b: 'a' }, null, 1])('without a collation, %p is none', (value) => {
+    expect(values({}, value)).toEqual([['a', value]]);
+  });
+
+  it('the flags of the server count more', () => {
+    expect(values({ ...COLLATED, hexEncoded: [false] }, 'a')).toEqual([['a', 'a']]);
+    expect(values({ hexEncoded: [true] }, 'a')).toEqual([]);
+    expect(values({ ...COLLATED, hexEncoded: 'odd' }, 'a')).toEqual([]);
+  });
+
+  it('a path without a value, and values without a pattern, are left out', () => {
+    const both = { keyPattern: { toString: 1, b: 1 }, keyValue: { b: 2 } } as never;
+    expect([...parseDuplicateKey({ text: '', ...(both as object) }).keyValue]).toEqual([['b', 2]]);
+    expect(parseDuplicateKey({ text: '', keyValue: { b: 2 } }).keyValue.size).toBe(0);
+    expect(parseDuplicateKey({ text: '', keyPattern: { b: 1 } }).keyValue.size).toBe(0);
+  });
+
+  it('says whether the server gave flags', () => {
+    expect(parseDuplicateKey({ text: '', hexEncoded: [] })).toMatchObject({ hasFlags: true });
+    expect(parseDuplicateKey({ text: '', hexEncoded: true })).not.toHaveProperty('hasFlags');
   });
 });

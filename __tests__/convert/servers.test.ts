@@ -13,7 +13,7 @@ import { rejection, type AnyModel } from '../support/writes';
 const mongoose = useDatabase();
 const compile = modelFactory(mongoose);
 
-/** Servers that send neither keyPattern nor keyValue, by what their text tells of the index. */
+/** Servers that send neither keyPattern nor keyValue, by what their message says of the index. */
 const namesIt = (name: string) =>
   `Duplicate key violation on the requested collection: Index '${name}'`;
 const SILENT = [
@@ -53,7 +53,7 @@ describe('a server that names the index', () => {
     expect(error).toMatchObject({ errors: { username: { kind: 'unique', value: 'b' } } });
   });
 
-  it('is not believed where no such index is declared: a note says what to declare', async () => {
+  it('is left as it is where no such index is declared: a note says what to declare', async () => {
     const notes: [unknown, UniqueGuardNote][] = [];
     const model = await compile(one(), { onUnexplained: (...call) => notes.push(call) });
     const error = stub(model, 'insertOne', namesIt('other_1'));
@@ -149,7 +149,7 @@ describe.each(SILENT)('%s, which names no index', (_, text) => {
   });
 });
 
-it('a clustered collection, whose text has a key but no index, is read no further', async () => {
+it('a clustered collection, whose message has a key but no index, is left as it is', async () => {
   const model = await compile(one());
   const text = `E11000 duplicate key error collection: ${model.db.name}.${model.collection.name} dup key: { _id: " index: email_1 dup key: {" }`;
   const error = stub(model, 'insertOne', text);
@@ -158,7 +158,7 @@ it('a clustered collection, whose text has a key but no index, is read no furthe
   );
 });
 
-it('the plugin applied twice says it once', async () => {
+it('the plugin applied twice reports it once', async () => {
   const onUnexplained = jest.fn();
   const model = await compile(one().plugin(uniqueGuard, { onUnexplained }) as unknown as Schema);
   const error = stub(model, 'insertOne', namesIt('other_1'));
@@ -166,7 +166,7 @@ it('the plugin applied twice says it once', async () => {
   expect(onUnexplained).toHaveBeenCalledTimes(1);
 });
 
-it('a row of a bulk that is left while others are converted is told too', async () => {
+it('a row of a bulk that stays as it is while others are converted is reported, too', async () => {
   const notes: [unknown, UniqueGuardNote][] = [];
   const model = await compile(one(), { onUnexplained: (...call) => notes.push(call) });
   await model.collection.createIndexes([{ key: { n: 1 }, unique: true, sparse: true }]);
@@ -191,7 +191,7 @@ it('a row of a bulk that is left while others are converted is told too', async 
   }
 });
 
-it('what onUnexplained throws is no error of the write', async () => {
+it('an error that onUnexplained throws does not replace that of the write', async () => {
   const boom = new Error('boom');
   const model = await compile(one(), {
     onUnexplained: () => {

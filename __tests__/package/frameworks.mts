@@ -161,6 +161,42 @@ export async function ownInterface(error: unknown, injected: UserModel) {
   }
 }
 
+/* A class by loadClass */
+
+class Account {
+  declare email: string;
+  greet(): string {
+    return this.email;
+  }
+  static async put(this: Model<Account> & typeof Account, email: string) {
+    const { doc } = await this.saveOrUpsert({ email });
+    is<HydratedDocument<Account>>()(doc);
+    return doc.save();
+  }
+}
+const accountSchema = new Schema<Account>({ email: { type: String, unique: true } });
+accountSchema.loadClass(Account).plugin(uniqueGuard);
+const AccountModel = mongoose.model<Account, Model<Account> & typeof Account>(
+  'Account',
+  accountSchema,
+);
+
+export async function loadedClass(error: unknown) {
+  const { doc } = await AccountModel.saveOrUpsert({ email: 'a@x' });
+  is<HydratedDocument<Account>>()(doc);
+  is<string>()(doc.greet());
+  await (await AccountModel.put('a@x')).save();
+  const lean = await AccountModel.saveOrUpsert({ email: 'a@x' }, { lean: true });
+  is<string>()(lean.doc.email);
+  // @ts-expect-error a plain object has no save()
+  lean.doc.save();
+  if (isUniqueValidationError(error, AccountModel)) {
+    is<string | undefined>()(error.errors.email?.message);
+    // @ts-expect-error no such path
+    is<string | undefined>()(error.errors.emial?.message);
+  }
+}
+
 /* Inferred schemas */
 
 const Inferred = mongoose.model(

@@ -54,7 +54,7 @@ it('has no source maps, for there is no source to point to', () => {
   expect(files.filter((file) => read(file).includes('sourceMappingURL'))).toEqual([]);
 });
 
-it('tells no path of the machine that packed it', () => {
+it('contains no path of the machine that packed it', () => {
   expect(files.filter((file) => read(file).includes(root))).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 /** Makes a Mongoose schema of a random one. */
 import { Schema } from 'mongoose';
-import { TIMESTAMPS, type Field, type HookSpec, type SchemaSpec } from './random-schema';
+import { TIMESTAMPS, toAlias, type Field, type HookSpec, type SchemaSpec } from './random-schema';
 import type { Doc } from './writes';
 
 const DEFAULTS: Record<string, unknown> = {
@@ -20,6 +20,8 @@ const DEFAULTS: Record<string, unknown> = {
 
 type Hooked = Doc & {
   isNew: boolean;
+  $locals: Doc;
+  toBSON(): Doc;
   isModified(path: string): boolean;
   parent?(): Hooked;
   ownerDocument?(): Hooked;
@@ -48,7 +50,20 @@ const DOES: Record<HookSpec['does'], (document: Hooked, texts: string[]) => void
   owner: (document) => {
     document.ownerDocument?.().set('byOwned', 'owner');
   },
+  locals: (document) => {
+    document.$locals['wasNew'] = document.isNew;
+  },
 };
+
+/** What `post('save')` middleware sees of its document, since the list was emptied. */
+export const OBSERVED: string[] = [];
+
+function observe(document: Hooked): void {
+  // An empty subdocument is not stored, so it is none after an upsert.
+  if (Object.keys(document.toBSON()).length === 0) return;
+  const { isNew, $locals, mark, made } = document;
+  OBSERVED.push(JSON.stringify({ isNew, wasNew: $locals['wasNew'], mark, made }));
+}
 
 export function toSchema(spec: SchemaSpec, extra: Doc = {}): Schema {
   const paths = Object.fromEntries(
@@ -77,8 +92,8 @@ function toKind(spec: SchemaSpec): Schema {
 function addHooks(schema: Schema, spec: SchemaSpec): void {
   const fields = Object.entries(spec.fields);
   const texts = fields.filter(([, { type }]) => type === 'String').map(([name]) => name);
-  for (const { operation, isAsync, name, does } of spec.hooks) {
-    const act = DOES[does];
+  for (const { phase, operation, isAsync, name, does } of spec.hooks) {
+    const act = phase === 'post' && operation === 'save' ? observe : DOES[does];
     const hook = isAsync
       ? async function (this: Hooked) {
           await Promise.resolve();
@@ -88,31 +103,39 @@ function addHooks(schema: Schema, spec: SchemaSpec): void {
           act(this, texts);
         };
     Object.defineProperty(hook, 'name', { value: name });
-    schema.pre(operation, hook as never);
+    if (phase === 'pre') schema.pre(operation, hook as never);
+    else schema.post(operation, hook as never);
   }
 }
 
-function toPath({ type, options, fields, schema, of }: Field, name: string): unknown {
+const DEFAULT_FORMS: Record<
+  NonNullable<Field['options']['default']>,
+  (value: unknown) => unknown
+> = { value: (value) => value, function: (value) => () => value, undefined: () => undefined };
+
+function toPath({ type, options, fields, schema, of }: Field, name: string, above = ''): unknown {
   const { default: byDefault, set, get, alias, ...others } = options;
   const declared = {
     ...others,
     ...(set && { set: (value: unknown) => (typeof value === 'string' ? `${value}!` : value) }),
     ...(get && { get: (value: unknown) => (typeof value === 'string' ? `${value}?` : value) }),
-    ...(alias && { alias: `${name}Alias` }),
+    ...(alias && { alias: above + toAlias(name) }),
   };
-  const withDefault = (value: unknown) =>
-    byDefault && { default: byDefault === 'function' ? () => value : value };
+  const withDefault = (value: unknown) => byDefault && { default: DEFAULT_FORMS[byDefault](value) };
   switch (type) {
     case 'Nested':
       return Object.fromEntries(
-        Object.entries(fields ?? {}).map(([child, one]) => [child, toPath(one, child)]),
+        Object.entries(fields ?? {}).map(([child, one]) => [
+          child,
+          toPath(one, child, `${above}${name}.`),
+        ]),
       );
     case 'Sub':
       return { type: toSchema(schema as SchemaSpec), ...withDefault({}) };
     case 'List':
-      return { type: [toPath(of as Field, name)], ...declared };
+      return { type: [toPath(of as Field, name)], ...declared, ...withDefault([]) };
     case 'Map':
-      return { type: Map, of: toPath(asInMap(of as Field), name), ...declared };
+      return { type: Map, of: toPath(asInMap(of as Field), name), ...declared, ...withDefault({}) };
     default:
       return { type: Schema.Types[type as 'String'], ...declared, ...withDefault(DEFAULTS[type]) };
   }

@@ -12,7 +12,7 @@ export interface Field {
   type: string;
   /** What the path itself is declared with. */
   options: {
-    default?: 'value' | 'function';
+    default?: 'value' | 'function' | 'undefined';
     immutable?: true;
     select?: false;
     set?: true;
@@ -44,13 +44,14 @@ export interface SchemaSpec {
 }
 
 export interface HookSpec {
+  phase: 'pre' | 'post';
   operation: 'save' | 'validate';
   isAsync: boolean;
   name: string;
   does: (typeof ACTIONS)[number];
 }
 
-export const ACTIONS = ['hash', 'made', 'mark', 'parent', 'owner'] as const;
+export const ACTIONS = ['hash', 'made', 'mark', 'parent', 'owner', 'locals'] as const;
 
 export const TIMESTAMPS = {
   both: true,
@@ -100,6 +101,11 @@ const inputsOf = (value: fc.Arbitrary<unknown>, isNullable: boolean) =>
     { minLength: INPUTS, maxLength: INPUTS },
   );
 
+const anyDefault = fc.option(
+  fc.constantFrom('value' as const, 'function' as const, 'undefined' as const),
+  { nil: undefined, freq: 3 },
+);
+
 const leaf: fc.Arbitrary<Field> = fc
   .constantFrom(...Object.keys(LEAVES))
   .chain((type) =>
@@ -107,10 +113,7 @@ const leaf: fc.Arbitrary<Field> = fc
       type: fc.constant(type),
       options: fc
         .record({
-          default: fc.option(fc.constantFrom('value' as const, 'function' as const), {
-            nil: undefined,
-            freq: 3,
-          }),
+          default: anyDefault,
           immutable: option(true as const),
           select: option(false as const),
           set: type === 'String' ? option(true as const) : fc.constant(undefined),
@@ -130,18 +133,22 @@ const leaf: fc.Arbitrary<Field> = fc
     }),
     // Undefined does not unset a path with a default, as the documentation says.
     values: one.values.map((value) =>
-      value === undefined && one.options.default ? ABSENT : value,
+      value === undefined && (one.options.default ?? 'undefined') !== 'undefined' ? ABSENT : value,
     ),
   }));
 
 /** The value of `field` in one of the inputs. */
 export const valueOf = (field: Field, place: number): unknown => field.values[place];
 
+/** The other name of a path; every second input has it. */
+export const toAlias = (name: string): string => `${name}Alias`;
+
 /** An object of the fields' values, absent ones left out. */
 function objectOf(fields: Record<string, Field>, place: number): Record<string, unknown> {
-  const entries = Object.entries(fields).map(
-    ([name, field]) => [name, valueOf(field, place)] as const,
-  );
+  const entries = Object.entries(fields).map(([name, field]) => {
+    const isByAlias = field.options.alias === true && place % 2 === 1;
+    return [isByAlias ? toAlias(name) : name, valueOf(field, place)] as const;
+  });
   return Object.fromEntries(entries.filter(([, value]) => value !== ABSENT));
 }
 
@@ -153,6 +160,7 @@ const fieldsOf = (field: fc.Arbitrary<Field>, minimum = 1) =>
     .map((list) => Object.fromEntries(list.map((one, place) => [NAMES[place] as string, one])));
 
 const hook: fc.Arbitrary<HookSpec> = fc.record({
+  phase: fc.constantFrom('pre', 'pre', 'post'),
   operation: fc.constantFrom('save', 'validate'),
   isAsync: fc.boolean(),
   name: fc.constantFrom('own', 'validateBeforeSave', 'timestampsPreSave', 'saveSubdocsPreSave'),
@@ -302,40 +310,92 @@ const { field } = fc.letrec<{ field: Field }>((tie) => {
       },
       {
         weight: 2,
-        arbitrary: fc.tuple(element, some(3), isGiven).map(([of, places, isAbsent]) => ({
-          type: 'List',
-          options: {},
-          of,
-          values: given(isAbsent, (place) => elements(of, places[place] as number[])),
-        })),
+        arbitrary: fc
+          .tuple(element, some(3), isGiven, anyDefault)
+          .map(([of, places, isAbsent, byDefault]) => ({
+            type: 'List',
+            options: byDefault ? { default: byDefault } : {},
+            of,
+            values: given(isAbsent, (place) => elements(of, places[place] as number[])),
+          })),
       },
       {
         weight: 2,
-        arbitrary: fc.tuple(element, some(2), isGiven).map(([of, places, isAbsent]) => ({
-          type: 'Map',
-          options: {},
-          of,
-          values: given(isAbsent, (place) =>
-            Object.fromEntries(
-              elements(of, places[place] as number[]).map((value, key) => [
-                `m${String(key)}`,
-                value,
-              ]),
+        arbitrary: fc
+          .tuple(element, some(2), isGiven, anyDefault)
+          .map(([of, places, isAbsent, byDefault]) => ({
+            type: 'Map',
+            options: byDefault ? { default: byDefault } : {},
+            of,
+            values: given(isAbsent, (place) =>
+              Object.fromEntries(
+                elements(of, places[place] as number[]).map((value, key) => [
+                  `m${String(key)}`,
+                  value,
+                ]),
+              ),
             ),
-          ),
-        })),
+          })),
       },
     ),
   };
 });
 
+/** What becomes of a document that exists; the paths are some of the schema's. */
+export type StrategySpec =
+  | { kind: 'update' | 'skip' | 'replace' }
+  | { kind: 'only' | 'except'; paths: string[] }
+  | { kind: 'operators'; operators: (typeof OPERATORS)[number] };
+
+/** Updates with operators, of paths that each schema has for them. */
+export const OPERATORS = [
+  { $inc: { hits: 2 } },
+  { $min: { hits: '3' } },
+  { $push: { tags: 't' } },
+  { $addToSet: { tags: { $each: ['t', 'u'] } } },
+  { $set: { mark: 'set' }, $unset: { byChild: 1 } },
+  { $setOnInsert: { byOwned: 'first' }, $inc: { hits: 1 } },
+] as const;
+
+const strategy: fc.Arbitrary<StrategySpec> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant({ kind: 'update' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'skip' as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'replace' as const }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('only' as const, 'except' as const),
+      paths: fc.uniqueArray(fc.constantFrom('mark', 'made', ...NAMES), {
+        minLength: 1,
+        maxLength: 4,
+      }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('operators' as const),
+      operators: fc.constantFrom(...OPERATORS),
+    }),
+  },
+);
+
 export interface Case {
   schema: SchemaSpec;
   /** Which kind the document is of. */
   pick: number;
+  strategy: StrategySpec;
+  /** The type of `_id`, which the inputs then give. */
+  id?: (typeof IDS)[number] | undefined;
 }
 
-export const anyCase: fc.Arbitrary<Case> = fc.record({
-  schema: schemaOf(field, false),
-  pick: fc.nat({ max: 2 }),
-});
+export const IDS = ['Number', 'String', 'Buffer', 'UUID', 'Decimal128', 'BigInt'] as const;
+
+export const anyCase: fc.Arbitrary<Case> = fc
+  .record({
+    schema: schemaOf(field, false),
+    pick: fc.nat({ max: 2 }),
+    strategy,
+    id: fc.option(fc.constantFrom(...IDS), { nil: undefined, freq: 6 }),
+  })
+  .map(withoutUndefined) as fc.Arbitrary<Case>;

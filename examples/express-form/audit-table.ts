@@ -105,13 +105,21 @@ function listBlocking({ keys, groups, unindexable = 0 }: Blocking, paths: string
 
 /** First the documents, then the index. Never to give up one that prevents duplicates. */
 function toSteps(model: string, index: AuditedIndex): string[] {
-  const { status, differences = [], blocking, missingValues, notExamined } = index;
+  const {
+    status,
+    differences = [],
+    blocking,
+    missingValues,
+    deletedDocuments,
+    notExamined,
+  } = index;
   if (status === 'ok') return [];
   if (status === 'building') {
     return ['Wait, and load this page again: until it is built, nothing prevents duplicates'];
   }
   const steps: string[] = [];
   if (missingValues !== undefined) steps.push(`Missing values count as null. ${missingValues}`);
+  if (deletedDocuments !== undefined) steps.push(deletedDocuments);
   if (blocking && hasDuplicates(index, blocking)) {
     steps.push(
       'Decide for each key which document keeps it, and merge, change or delete the others',

@@ -1,8 +1,12 @@
-/** Recognises documents that block an index because they have no value for it. Pure. */
-import { adviseMissingValue } from '../convert/explain-duplicate';
+/** What to do about blocking documents that are no mistake: without a value, or marked as deleted. Pure. */
+import {
+  adviseDiscriminator,
+  adviseMissingValue,
+  adviseSoftDelete,
+} from '../convert/explain-duplicate';
 import type { AnyModel, AnySchema } from '../mongoose-internals';
-import { findPathTypes } from '../schema/find-path-types';
-import { modelsOfCollection } from '../schema/unique-index';
+import { findPathTypes, hasPath } from '../schema/find-path-types';
+import { baseOf, modelsOfCollection } from '../schema/unique-index';
 import type { IndexSpec } from './declared-index';
 import type { Blocking, BlockingGroup } from './find-blocking';
 
@@ -12,7 +16,7 @@ export function isOfMissingValues({ key }: BlockingGroup): boolean {
   return values.length > 0 && values.every((value) => value === null);
 }
 
-/** Undefined where no document lacks a value, or where the index or the schema makes it no option. */
+/** Undefined where every document has a value, or must have one by the schema or the index. */
 export function adviseOptional(
   model: AnyModel,
   { keyPattern, sparse, partialFilterExpression }: IndexSpec,
@@ -20,7 +24,25 @@ export function adviseOptional(
 ): string | undefined {
   if (partialFilterExpression !== undefined || !groups.some(isOfMissingValues)) return undefined;
   const path = Object.keys(keyPattern).find((one) => !isRequired(model, one));
-  return path === undefined ? undefined : adviseMissingValue(model, path, sparse === true);
+  if (path === undefined) return undefined;
+  const owner = findDiscriminator(model, path);
+  return owner ? adviseDiscriminator(owner) : adviseMissingValue(model, path, sparse === true);
+}
+
+/** The one that has a path which its base does not have: all other documents count as null there. */
+function findDiscriminator(model: AnyModel, path: string): AnyModel | undefined {
+  const [base, ...others] = [baseOf(model), ...Object.values(model.discriminators ?? {})];
+  const hasIt = ({ schema }: { schema: object }): boolean => hasPath(schema as AnySchema, path);
+  return hasIt(base) ? undefined : (others.find(hasIt) as AnyModel | undefined);
+}
+
+/** The same for documents that may be marked as deleted, where the schema has a path for that. */
+export function adviseDeleted(
+  model: AnyModel,
+  declared: IndexSpec,
+  { groups }: Blocking,
+): string | undefined {
+  return groups.every(isOfMissingValues) ? undefined : adviseSoftDelete(model, declared);
 }
 
 function isRequired(model: AnyModel, path: string): boolean {

@@ -3,7 +3,7 @@ import { isValueHidden } from '../convert/hide-values';
 import type { AnyModel } from '../mongoose-internals';
 import { findOptions } from '../options/plugin-options';
 import { show } from '../options/show';
-import { adviseOptional } from './advise-optional';
+import { adviseDeleted, adviseOptional } from './advise-optional';
 import {
   compareIndex,
   type IndexComparison,
@@ -44,6 +44,8 @@ export interface AuditedIndex extends IndexSpec {
   blocking?: Blocking;
   /** What to do about blocking documents that have no value, where the path is optional. */
   missingValues?: string;
+  /** What to do about those that may be marked as deleted, where the schema has a path for that. */
+  deletedDocuments?: string;
   /** Why such documents were not looked for. */
   notExamined?: string;
 }
@@ -103,7 +105,7 @@ async function examine(
   declared: IndexSpec,
   { isView }: CollectionIndexes,
   { sample, onProgress }: AuditSettings,
-): Promise<Pick<AuditedIndex, 'blocking' | 'missingValues' | 'notExamined'>> {
+): Promise<Pick<AuditedIndex, 'blocking' | 'missingValues' | 'deletedDocuments' | 'notExamined'>> {
   const collection = model.collection.name;
   const notExamined = isView
     ? `${collection} is a view, which has no indexes`
@@ -114,7 +116,12 @@ async function examine(
   const isHidden = (path: string): boolean => isValueHidden(model, options, path);
   const blocking = await findBlocking(model, declared, sample, isHidden);
   const missingValues = adviseOptional(model, declared, blocking);
-  return { blocking, ...(missingValues !== undefined && { missingValues }) };
+  const deletedDocuments = adviseDeleted(model, declared, blocking);
+  return {
+    blocking,
+    ...(missingValues !== undefined && { missingValues }),
+    ...(deletedDocuments !== undefined && { deletedDocuments }),
+  };
 }
 
 /** Where the server builds no unique index, or an aggregation cannot compute its keys. */

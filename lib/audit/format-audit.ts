@@ -77,7 +77,14 @@ function toResult({ status, blocking, notExamined }: AuditedIndex): string {
 const isFree = ({ keys, unindexable = 0 }: Blocking): boolean => keys + unindexable === 0;
 
 function explain(audit: UniqueIndexAudit, index: AuditedIndex): string[] {
-  const { differences = [], obstacle, blocking, missingValues, notExamined } = index;
+  const {
+    differences = [],
+    obstacle,
+    blocking,
+    missingValues,
+    deletedDocuments,
+    notExamined,
+  } = index;
   const paths = Object.keys(index.keyPattern);
   return [
     ...differences.map(showDifference),
@@ -87,6 +94,7 @@ function explain(audit: UniqueIndexAudit, index: AuditedIndex): string[] {
       ? [`… ${count(blocking.keys - blocking.groups.length, 'more key')}`]
       : []),
     ...(missingValues === undefined ? [] : [`Missing values count as null. ${missingValues}`]),
+    ...(deletedDocuments === undefined ? [] : [deletedDocuments]),
     ...(notExamined === undefined ? [] : [`${notExamined}.`]),
     ...advise(audit, index),
   ];

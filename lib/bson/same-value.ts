@@ -17,13 +17,16 @@ export function sameValueFor({ base }: AnyModel): IsSameValue {
   };
 }
 
-/** Compares what is sent for two values: types and the order of fields count, too. */
+/**
+ * Compares what is sent for two values: types and the order of fields count, too. The driver sends null for
+ * what is undefined inside an object.
+ */
 export function sameBytesFor({ base }: AnyModel): IsSameValue {
   const { BSON } = base.mongo;
-  const toBytes = (value: unknown) => BSON.serialize({ value }, { ignoreUndefined: true });
+  const toBytes = (value: unknown) => BSON.serialize({ value }, { ignoreUndefined: false });
   return (a, b) => {
     if (Object.is(a, b)) return true;
-    if (typeof a === 'string' || typeof b === 'string') return false;
+    if ([a, b].some((one) => one === undefined || typeof one === 'string')) return false;
     if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
     return Buffer.compare(toBytes(a), toBytes(b)) === 0;
   };

@@ -1,4 +1,4 @@
-/** Connects the models to the database that is to be audited. */
+/** Connects the models to the database of the command. */
 import type { Connection } from 'mongoose';
 import { findParentConnection, type AnyModel } from '../mongoose-internals';
 import { UsageError } from './parse-command';
@@ -6,10 +6,10 @@ import { UsageError } from './parse-command';
 const DISCONNECTED = [0, 99];
 
 /**
- * Opens every connection that the models are on. One that the models file opens itself stays as it is.
+ * Opens every connection of the models. One that the models file opens itself stays as it is.
  *
- * @returns the connections, to be closed, and notes on them for the user
- * @throws UsageError that says why a connection could not be opened
+ * @returns the connections, which the caller closes, and notes on them for the user
+ * @throws UsageError with the reason if a connection cannot be opened
  */
 export async function connectModels(
   models: AnyModel[],
@@ -23,7 +23,7 @@ export async function connectModels(
       const names = models.filter(({ db }) => toRoot(db) === connection);
       notes.push(
         `the models file connects ${names.map(({ modelName }) => modelName).join(', ')} itself; ` +
-          'the connection string given here is not used for that',
+          'the connection string of the command is not used for that',
       );
     }
     try {
@@ -37,23 +37,23 @@ export async function connectModels(
   return { connections, notes };
 }
 
-/** What `useDb()` returns is opened by the connection that it was made from, the first of its others. */
+/** `useDb()` returns a connection that opens with the one it was made from, the first of its others. */
 function toRoot(connection: Connection, from?: Connection): Connection {
   const { base } = connection as unknown as { base: { connections: unknown[] } };
   const parent = findParentConnection(connection);
-  // A destroyed one is not listed either, and its first is made from it.
+  // A destroyed connection is not listed either, and its first other was made from it.
   return base.connections.includes(connection) || parent === undefined || parent === from
     ? connection
     : toRoot(parent, connection);
 }
 
-/** Errors of the network, the server and Mongoose report what happened; others quote what was typed. */
+/** Errors of the network, the server and Mongoose are safe to print; others quote the connection string. */
 const REPORTING = /^(Mongo(ose)?(Server|Network).*|(Mongoose)?Error)$/;
 
 function describeFailure(error: unknown): string {
   const { name, message } = error as Error;
   return REPORTING.test(name)
     ? `cannot connect: ${message}`
-    : 'the connection string cannot be read; it must look like ' +
-        'mongodb://user:password@host:27017/database, with special characters percent-encoded';
+    : 'the connection string cannot be read; it must begin with mongodb:// or mongodb+srv:// and have ' +
+        'special characters of the password percent-encoded, such as %40 for @';
 }

@@ -1,10 +1,10 @@
 /** Finds the error of a unique index in a string: a log line, a JSON log entry or a stack trace. Pure. */
 import { isObject } from '../options/is-object';
 
-/** An error as the driver would have it, as far as the string shows. */
+/** The driver's error, as far as the string shows it. */
 export type FoundError = Record<string, unknown> & { code: number; message: string };
 
-/** What the server says, and the code that goes with it. */
+/** Parts of the server's messages, and their codes. */
 const SIGNS: [sign: string, code: number][] = [
   ['E11000 duplicate key error', 11000],
   ['Duplicate key violation on the requested collection', 11000],
@@ -15,7 +15,7 @@ const SIGNS: [sign: string, code: number][] = [
   ['Index with name: ', 85],
 ];
 
-/** The first one; JSON is searched for the fields of an error, too. */
+/** The first error in a string; JSON is searched for the fields of an error, too. */
 export function findError(text: string): FoundError | undefined {
   for (const part of [text, ...text.split('\n')]) {
     const found = findInJSON(parse(part));
@@ -28,7 +28,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // It is no JSON; then it is read as it stands.
+    // Not JSON: it is read as a message.
     return undefined;
   }
 }
@@ -44,8 +44,8 @@ function findInJSON(value: unknown): FoundError | undefined {
 }
 
 function toErrorWithFields(value: Record<string, unknown>): FoundError | undefined {
-  const texts = [value['errmsg'], value['message']].filter((one) => typeof one === 'string');
-  const found = texts.map(toError).find((one) => one !== undefined);
+  const messages = [value['errmsg'], value['message']].filter((one) => typeof one === 'string');
+  const found = messages.map(toError).find((one) => one !== undefined);
   const { keyPattern, keyValue } = value;
   return found && isObject(keyPattern)
     ? { ...found, keyPattern, ...(isObject(keyValue) && { keyValue }) }

@@ -8,20 +8,20 @@ import type { AnyModel } from '../mongoose-internals';
 import { baseOf } from '../schema/unique-index';
 import { UsageError } from './parse-command';
 
-/** The absolute path. @throws UsageError where there is no such file */
+/** The absolute path. @throws UsageError if the file does not exist */
 export function findFile(name: string, directory: string): string {
   const file = path.resolve(directory, name);
   if (!existsSync(file) || !statSync(file).isFile()) {
-    throw new UsageError(`--models: there is no file ${file}`);
+    throw new UsageError(`--models: the file ${file} does not exist`);
   }
   return file;
 }
 
 /**
- * The models that the file exports, by name, as its default or inside of an object or array, and those
- * that it registers on a connection of `mongoose`. Discriminators are left to their base.
+ * The models that the file exports, by name, as its default or inside an object or array, and those
+ * that it registers on a connection of `mongoose`. Discriminators are part of their base.
  *
- * @throws UsageError where there are none, or the file itself fails
+ * @throws UsageError if the file has none, or cannot be loaded
  */
 export async function loadModels(file: string, mongoose: Mongoose): Promise<AnyModel[]> {
   const exported = findModels(await load(file), 3);
@@ -30,7 +30,7 @@ export async function loadModels(file: string, mongoose: Mongoose): Promise<AnyM
   if (models.size === 0) {
     throw new UsageError(
       `--models: ${file} neither exports a model nor registers one on mongoose; ` +
-        'a function that would make models is not called',
+        'functions that it exports are not called',
     );
   }
   return [...models];
@@ -39,8 +39,8 @@ export async function loadModels(file: string, mongoose: Mongoose): Promise<AnyM
 async function load(file: string): Promise<unknown> {
   const require = createRequire(file);
   try {
-    // Where ts-node or the like has registered itself for require() alone.
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- it is what they use.
+    // A loader such as ts-node may be registered for require() alone.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- such loaders use it.
     const isForRequire = /\.c?ts$/.test(file) && '.ts' in require.extensions;
     return isForRequire ? (require(file) as unknown) : await import(pathToFileURL(file).href);
   } catch (error) {

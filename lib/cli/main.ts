@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/* istanbul ignore file -- it is a process of its own, and cli.test.ts runs it as one */
+/* istanbul ignore file -- it runs in a process of its own, in cli.test.ts */
 import { createRequire } from 'node:module';
 import { text } from 'node:stream/consumers';
 import { HELP, parseCommand, UsageError } from './parse-command';
@@ -11,32 +11,37 @@ const BAD_USE = 2;
 
 let uri = process.env['MONGODB_URI'];
 
-/** A models file may call `process.exit()`, or never finish loading: no report is not success. */
+/** A models file may call `process.exit()`, or never finish loading: without a report the command failed. */
 function onEarlyExit(): void {
   process.exitCode = BAD_USE;
   process.stderr.write('mongoose-unique-guard: the process ended before the command did\n');
 }
 
-/** A models file may leave timers and connections that would keep the process. */
+/** A models file may leave timers and connections that keep the process alive. */
 function exit(stream: NodeJS.WriteStream, output: string, exitCode: number): void {
   process.off('exit', onEarlyExit);
   stream.write(output, () => process.exit(exitCode));
 }
 
-/** Nothing is printed that may hold the connection string, whoever threw it. */
+/** No error is printed with the connection string, whoever threw it. */
 function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   const hint = error instanceof UsageError ? '\nTry mongoose-unique-guard --help.' : '';
   exit(process.stderr, `mongoose-unique-guard: ${redact(message, uri)}${hint}\n`, BAD_USE);
 }
 
-// A models file may start things that fail on their own.
+// A models file may start work that fails on its own.
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 
 function readVersion(): string {
   const require = createRequire(__filename);
   return (require('../../package.json') as { version: string }).version;
+}
+
+function readInput(): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write('Paste the error, then press Enter and Ctrl-D.\n');
+  return text(process.stdin);
 }
 
 async function main(): Promise<void> {
@@ -46,11 +51,11 @@ async function main(): Promise<void> {
     return;
   }
   uri = command.uri ?? uri;
-  // What the models file prints must not get into the report.
+  // The output of the models file must not get into the report.
   globalThis.console = new console.Console(process.stderr);
   process.on('exit', onEarlyExit);
   if (command.kind === 'explain') {
-    exit(process.stdout, await runExplain(command, process.cwd(), () => text(process.stdin)), 0);
+    exit(process.stdout, await runExplain(command, process.cwd(), readInput), 0);
     return;
   }
   const { output, exitCode } = await runAudit(command, process.cwd(), process.stderr);

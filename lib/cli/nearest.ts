@@ -1,8 +1,8 @@
-/** Finds the word that somebody meant. Pure. */
+/** Finds the word that a mistyped one stands for. Pure. */
 
 const MAX_EDITS = 2;
 
-/** The one of `words` that is at most two edits away; undefined where none is. */
+/** The closest of `words`, at most two edits away; undefined where none is. */
 export function findNearest(typed: string, words: readonly string[]): string | undefined {
   const [nearest] = words
     .map((word) => ({ word, edits: countEdits(typed, word) }))
@@ -11,7 +11,7 @@ export function findNearest(typed: string, words: readonly string[]): string | u
   return nearest?.word;
 }
 
-/** Levenshtein's distance; what is much longer than any word is not compared. */
+/** The Levenshtein distance; a much longer string is not compared. */
 function countEdits(typed: string, word: string): number {
   if (typed.length > word.length + MAX_EDITS) return Infinity;
   let row = Array.from({ length: word.length + 1 }, (_, at) => at);

@@ -16,7 +16,7 @@ export type Command =
     }
   | { kind: 'explain'; text: string | undefined; models: string; uri: string | undefined };
 
-/** A mistake of the one who typed the command: exit code 2, and no stack. */
+/** A mistake in the command line: exit code 2, and no stack. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }
@@ -35,12 +35,12 @@ happened and what fixes it. Neither changes anything.
                    optional, to look up the paths of the index in the database
   --json           the reports as a JSON array, for programs (types as in MongoDB Extended JSON)
   --sample <n>     how many blocking keys to list, and _ids for each; 0 to 1000, default 10
-  --strict         leftover indexes fail the audit, too
+  --strict         exit code 1 for leftover indexes, too
   --help           this help
   --version        the version of mongoose-unique-guard
 
-Exit code of audit: 0 all is as declared, 1 something is not, 2 the audit failed. Of explain: 0, or 2
-if the input has no such error.
+Exit code of audit: 0 all indexes are as declared, 1 an index is not, 2 the audit failed. Of explain:
+0, or 2 if the input has no such error.
 `;
 
 const COMMANDS = ['audit', 'explain'];
@@ -55,23 +55,25 @@ const OPTIONS = {
   version: { type: 'boolean' },
 } as const;
 
-/** @throws UsageError that says what is missing or not known */
+/** @throws UsageError that says what is missing or unknown */
 export function parseCommand(args: string[], env: Record<string, string | undefined>): Command {
   const { values, positionals } = parse(args);
-  if (values.help) return { kind: 'help' };
-  if (values.version) return { kind: 'version' };
   const [command, ...others] = positionals;
-  if (command === undefined) throw new UsageError('a command is missing: audit or explain');
+  if (values.help || command === 'help') return { kind: 'help' };
+  if (values.version) return { kind: 'version' };
+  if (command === undefined) throw new UsageError('a command is missing; write audit or explain');
   if (!COMMANDS.includes(command)) throw new UsageError(describeUnknown(command));
   const { models, json = false, strict = false } = values;
   if (command === 'explain') {
+    const unused = (['json', 'sample', 'strict'] as const).find((name) => name in values);
+    if (unused !== undefined) throw new UsageError(`--${unused} is an option of audit`);
     if (others.length > 1)
-      throw new UsageError('explain takes one error message: put it in quotes');
+      throw new UsageError('explain takes one error message; put it in quotes');
     if (models === undefined) throw new UsageError('--models is missing');
     return { kind: 'explain', text: others[0], models, uri: values.uri };
   }
   if (others.length > 0) {
-    // Not what was typed: it may be a connection string.
+    // The argument is not printed: it may be a connection string.
     throw new UsageError('audit takes options only: --models <file>, --uri <uri>');
   }
   // An empty variable is none.
@@ -83,11 +85,11 @@ export function parseCommand(args: string[], env: Record<string, string | undefi
   return { kind: 'audit', uri, models, json, strict, ...parseSample(values.sample) };
 }
 
-/** What was typed is not repeated: it may be a connection string. */
+/** The argument is not printed: it may be a connection string. */
 function describeUnknown(command: string): string {
   const nearest = findNearest(command, COMMANDS);
   return nearest === undefined
-    ? 'the commands are audit and explain; all else is given by options, such as --models <file>'
+    ? 'unknown command; the commands are audit and explain, and everything else is an option, such as --models <file>'
     : `unknown command; did you mean ${nearest}?`;
 }
 
@@ -95,7 +97,7 @@ function parse(args: string[]) {
   try {
     return parseArgs({ args, allowPositionals: true, options: OPTIONS });
   } catch (error) {
-    // The first sentence says what is wrong; the others are about a dash at the start.
+    // The first sentence names the mistake; the others explain a value that begins with a dash.
     const message = (error as Error).message.replace(/(\. |\.?\n)[^]*/, '');
     const [, unknown = ''] = /^Unknown option '--?(.+)'/.exec(message) ?? [];
     const nearest = findNearest(unknown, Object.keys(OPTIONS));
@@ -105,10 +107,10 @@ function parse(args: string[]) {
   }
 }
 
-function parseSample(text: string | undefined): { sample?: number } {
-  if (text === undefined) return {};
-  const sample = Number(text);
-  if (!/^\d+$/.test(text) || sample > 1000) {
+function parseSample(given: string | undefined): { sample?: number } {
+  if (given === undefined) return {};
+  const sample = Number(given);
+  if (!/^\d+$/.test(given) || sample > 1000) {
     throw new UsageError('--sample must be a whole number from 0 to 1000');
   }
   return { sample };

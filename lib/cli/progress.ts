@@ -1,19 +1,19 @@
-/** A line on a terminal that says which scan is going on, and for how long. */
+/** A line on a terminal that reports the running scan and its time. */
 import type { AuditStep } from '../audit/audit-model';
 
 export interface Progress {
   start: (step: AuditStep) => void;
-  /** Takes the line away. */
+  /** Removes the line. */
   end: () => void;
 }
 
-/** Where the errors go: the report may be on its way into a file. */
+/** Standard error: standard output may be a file. */
 export type Terminal = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean };
 
 const CLEAR = '\r\u001b[K';
 const SECOND = 1000;
 
-/** Silent where `terminal` is none, and for scans of less than a second. */
+/** Silent unless `terminal` is a terminal and the scan takes a second or more. */
 export function startProgress(terminal: Terminal, now = Date.now): Progress {
   let timer: NodeJS.Timeout | undefined;
   let isShown = false;
@@ -29,7 +29,9 @@ export function startProgress(terminal: Terminal, now = Date.now): Progress {
     timer = setInterval(() => {
       isShown = true;
       const seconds = Math.round((now() - since) / SECOND);
-      terminal.write(`${CLEAR}${collection}: looking for what blocks ${index}, ${seconds} s`);
+      terminal.write(
+        `${CLEAR}${collection}: looking for documents that block ${index}, ${seconds} s`,
+      );
     }, SECOND);
     timer.unref();
   };

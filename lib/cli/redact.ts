@@ -1,10 +1,10 @@
-/** Keeps the connection string out of what is printed. Pure. */
+/** Keeps the connection string out of the output. Pure. */
 
-const ANY_URI = /mongodb(\+srv)?:\/\/[^\s"'`<>]*/g;
+const ANY_URI = /mongodb(\+srv)?:\/\/[^\s"'`<>]+/g;
 
 /**
- * `text` without connection strings; a sentence in its place where it still holds the password of
- * `uri`, or a part of it: a password with a `/` or an `@` makes a driver take it for a host.
+ * `text` without connection strings; a sentence instead if it still holds the password of `uri` or a
+ * part of it: a driver reads a password with a `/` or an `@` as a host.
  */
 export function redact(text: string, uri = ''): string {
   const withoutUri = (uri === '' ? text : text.replaceAll(uri, 'mongodb://…')).replace(
@@ -30,7 +30,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Not encoded as it should be: there is only the string itself to look for.
+    // Not percent-encoded: only the string itself can be found.
     return text;
   }
 }

@@ -11,7 +11,7 @@ import { preventBuilds, requireMongoose } from './user-mongoose';
 
 type AuditCommand = Extract<Command, { kind: 'audit' }>;
 
-/** The report, and 0 where all is as declared, else 1. Rejects where the audit fails. */
+/** The report, and 0 if all indexes are as declared, else 1. Rejects if the audit fails. */
 export async function runAudit(
   command: AuditCommand,
   directory: string,
@@ -44,7 +44,7 @@ async function auditAll(
   try {
     for (const model of models) {
       const options = { sample, onProgress: progress.start };
-      // Not the model's static: models without the plugin are audited as well.
+      // Not the model's static: models without the plugin are audited, too.
       audits.push(await auditUniqueIndexes.call(model, options));
     }
   } finally {
@@ -53,7 +53,7 @@ async function auditAll(
   return audits;
 }
 
-/** Extended JSON, in which an ObjectId is no string. */
+/** Extended JSON distinguishes an ObjectId from a string. */
 function toJSON(audits: UniqueIndexAudit[], { EJSON }: AnyModel['base']['mongo']['BSON']): string {
   return EJSON.stringify(audits, undefined, 2);
 }

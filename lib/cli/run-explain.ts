@@ -13,7 +13,7 @@ import { preventBuilds, requireMongoose } from './user-mongoose';
 
 type ExplainCommand = Extract<Command, { kind: 'explain' }>;
 
-/** @throws UsageError where the input has no such error, or no model of the file has its collection */
+/** @throws UsageError if the input has no such error, or no model of the file has its collection */
 export async function runExplain(
   command: ExplainCommand,
   directory: string,
@@ -41,7 +41,7 @@ export async function runExplain(
   return `${escapeControls(sentence)}\n`;
 }
 
-/** By its collection; the error of an index build may not name one, and then a single model is the one. */
+/** By its collection. The error of an index build may not name one; then a single model is meant. */
 function findModel(error: FoundError, models: AnyModel[], file: string) {
   const names = models.flatMap((model) => findUniqueIndexes(model).map(({ name }) => name));
   const { collection, indexName } = parseDuplicateKey({ text: error.message }, names);
@@ -49,16 +49,17 @@ function findModel(error: FoundError, models: AnyModel[], file: string) {
   const model =
     collection === undefined ? only : models.find((one) => one.collection.name === collection);
   if (model === undefined && error.code === 11000) {
+    const collections = models.map((one) => one.collection.name);
     throw new UsageError(
       collection === undefined
         ? 'the input does not name a collection, and --models has several models'
-        : `no model of ${file} has the collection that the input names`,
+        : `no model of ${file} has the collection that the input names; the models have ${collections.join(', ')}`,
     );
   }
   return { model, indexName };
 }
 
-/** What the database says of the index: its paths. */
+/** The paths of the index in the database. */
 async function lookUp(
   model: AnyModel,
   indexName: string | undefined,

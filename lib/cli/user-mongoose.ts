@@ -1,4 +1,4 @@
-/** The Mongoose that the models file uses, kept from building anything. */
+/** Finds the Mongoose that the models file uses, and prevents it from building anything. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -7,14 +7,14 @@ import { preventInit } from '../mongoose-internals';
 import { UsageError } from './parse-command';
 
 /**
- * Its own copy: the one that is found from the file, else from where the command runs.
+ * The copy beside the file, else the one in the working directory.
  *
- * @throws UsageError where there is none
+ * @throws UsageError if neither exists
  */
 export function requireMongoose(file: string, directory: string): Mongoose {
   for (const from of [file, path.join(directory, 'index.js')]) {
     const require = createRequire(from);
-    // It is null for Node's own modules alone.
+    // Null for Node's own modules only.
     const found = (require.resolve.paths('mongoose') as string[]).some((modules) =>
       existsSync(path.join(modules, 'mongoose')),
     );
@@ -25,8 +25,8 @@ export function requireMongoose(file: string, directory: string): Mongoose {
 
 /**
  * From here on no model of this Mongoose creates a collection or builds an index, whatever its schema
- * says (`autoIndex: true`) and whatever the models file calls itself. To be called before models are
- * compiled: they start to build when they are.
+ * says (`autoIndex: true`) and whatever the models file calls. Call it before models are compiled,
+ * which starts their builds.
  */
 export function preventBuilds(mongoose: Mongoose): void {
   mongoose.set({ autoIndex: false, autoCreate: false });

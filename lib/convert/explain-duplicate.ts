@@ -25,7 +25,7 @@ export function explainDuplicate(model: AnyModel, refused: RefusedKey): string {
   const paths = Object.keys((isText && declared?.keyPattern) || keyPattern);
   return (
     `${subject} refused a second document with the same ${paths.length > 1 ? 'values' : 'value'} of ` +
-    `${quote(paths)}.${adviseSoftDelete(model, declared)}`
+    [`${quote(paths)}.`, declared && adviseSoftDelete(model, declared)].filter(Boolean).join(' ')
   );
 }
 
@@ -70,8 +70,7 @@ function explainAbsentPaths(
   if (owner !== undefined && owner !== model && baseOf(owner) === baseOf(model)) {
     return (
       `${subject} is on ${have} only documents of ${owner.modelName} have, so each document of another ` +
-      `kind ${counts}. Declare the index on the schema of the discriminator ${owner.modelName}: Mongoose ` +
-      `then builds it with partialFilterExpression: { ${describeKind(owner)} }.`
+      `kind ${counts}. ${adviseDiscriminator(owner)}`
     );
   }
   if (owner !== undefined && owner !== model) {
@@ -91,9 +90,14 @@ function explainAbsentPaths(
   );
 }
 
-function describeKind(owner: AnyModel): string {
+/** The fix for an index that the base declares on a path of one discriminator. */
+export function adviseDiscriminator(owner: AnyModel): string {
   const kind = findKind(owner.schema as AnySchema);
-  return `${quotePath(String(kind?.key))}: ${literal(String(kind?.value))}`;
+  const filter = `${quotePath(String(kind?.key))}: ${literal(String(kind?.value))}`;
+  return (
+    `Declare the index on the schema of the discriminator ${owner.modelName}: Mongoose then builds it with ` +
+    `partialFilterExpression: { ${filter} }.`
+  );
 }
 
 /** The second document without a value is a duplicate of the first. */
@@ -125,18 +129,17 @@ export function adviseMissingValue(model: AnyModel, path: string, isSparse: bool
 
 const DELETED = /^(is)?_?(soft)?_?(deleted|removed|archived)(_?(at|on))?$/i;
 
-/** A deleted document that is still stored keeps its key. */
-function adviseSoftDelete(model: AnyModel, declared: UniqueIndex | undefined): string {
-  if (declared === undefined || declared.name === '_id_' || declared.partialFilterExpression) {
-    return '';
-  }
-  const { schema } = model;
+/** A deleted document that is still stored keeps its key. Undefined where no path marks one. */
+export function adviseSoftDelete(
+  { schema }: AnyModel,
+  { name, partialFilterExpression }: Pick<UniqueIndex, 'name' | 'partialFilterExpression'>,
+): string | undefined {
   const path = Object.keys(schema.paths).find((one) => DELETED.test(one));
-  if (path === undefined) return '';
+  if (path === undefined || name === '_id_' || partialFilterExpression) return undefined;
   const live =
     findPathTypes(schema as AnySchema, path).at[0]?.instance === 'Boolean' ? 'false' : 'null';
   return (
-    ` Documents that are marked as deleted by \`${path}\` count, too; to exclude them, index live ones only: ` +
+    `Documents that are marked as deleted by \`${path}\` count, too; to exclude them, index live ones only: ` +
     `partialFilterExpression: { ${quotePath(path)}: ${live} }, with default: ${live} on that path.`
   );
 }

@@ -58,10 +58,10 @@ function chooseFields(
   // What the server reports of a geo path is a cell or a hash.
   const isOwn = (path: string) =>
     Object.hasOwn(keyPattern, path) && !isGeoDirection(keyPattern[path]);
-  const told = new Map([...keyValue].filter(([path]) => isOwn(path)));
+  const sent = new Map([...keyValue].filter(([path]) => isOwn(path)));
   const isSame: Rule = ({ indexPath, value }) =>
-    value !== UNKNOWN && told.has(indexPath) && isSameValue(value, told.get(indexPath));
-  const isUntold: Rule = ({ indexPath }) => !told.has(indexPath);
+    value !== UNKNOWN && sent.has(indexPath) && isSameValue(value, sent.get(indexPath));
+  const isUnsent: Rule = ({ indexPath }) => !sent.has(indexPath);
   const isUnknown: Rule = ({ value }) => value === UNKNOWN;
   const keysBy = (...rules: Rule[]) =>
     keys.filter((parts) => parts.every((part) => rules.some((rule) => rule(part))));
@@ -70,15 +70,15 @@ function chooseFields(
     parts.some((part) => isNonEmpty(part.value) && isSame(part)),
   );
   const isCertain = (path: string) =>
-    told.has(path) && (isPlain || isProven || !mayBeEncoded(told.get(path)));
+    sent.has(path) && (isPlain || isProven || !mayBeEncoded(sent.get(path)));
 
   const printed = keys.filter(
     (parts) => keyText !== undefined && keyText === toKeyText(parts, isCollated),
   );
   const fitting = firstNonEmpty([
-    told.size === 0 ? printed : keysBy(isSame, isUntold),
-    keysBy(isSame, isUntold, isUnknown),
-    keysBy(isSame, isUntold, isUnknown, ({ indexPath }) => !isCertain(indexPath)),
+    sent.size === 0 ? printed : keysBy(isSame, isUnsent),
+    keysBy(isSame, isUnsent, isUnknown),
+    keysBy(isSame, isUnsent, isUnknown, ({ indexPath }) => !isCertain(indexPath)),
   ]);
   const [first, ...others] = fitting;
   const hasPlace = others.every((parts) =>
@@ -88,7 +88,7 @@ function chooseFields(
     const part = first?.[at];
     const isAgreed = others.every((parts) => isSameKnown(isSameValue, parts[at], part));
     const isKnown = part !== undefined && part.value !== UNKNOWN && isAgreed;
-    const reported = isCertain(indexPath) ? told.get(indexPath) : undefined;
+    const reported = isCertain(indexPath) ? sent.get(indexPath) : undefined;
     const path = part !== undefined && hasPlace ? part.path : indexPath;
     return { indexPath, path, value: toUserValue(isKnown ? part.value : reported) };
   });

@@ -24,7 +24,7 @@ interface BinaryValue {
   position: number;
 }
 
-/** The key as the server prints it in its text, which is compared whole and never taken apart. */
+/** The key as the server prints it in its message, which is compared as a whole and never split. */
 export function toKeyText(parts: KeyPart[], isCollated: boolean): string | undefined {
   const printed = parts.flatMap(({ indexPath, value }) => {
     const text = isCollated && typeof value === 'string' ? undefined : toValueText(value);

@@ -30,7 +30,7 @@ export function toMessage(
   throw new TypeError(`uniqueGuard: a message function returned ${typeof text}, not a string.`);
 }
 
-/** Mongoose's way to give a message, `unique: [true, 'Email taken']`; it is for that path's own index. */
+/** `unique: [true, "Email already in use"]`, Mongoose's own way to set a message; it is for the index of that path alone. */
 function findPathMessage(model: AnyModel, indexPaths: string[]): string | undefined {
   const [indexPath, ...others] = indexPaths;
   if (indexPath === undefined || others.length > 0) return undefined;

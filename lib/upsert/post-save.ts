@@ -4,6 +4,7 @@ import {
   findMiddleware,
   isBuiltIn,
   isErrorHandler,
+  listSubdocuments,
   requirePostSave,
   runPostSave,
   type AnyDocument,
@@ -43,9 +44,21 @@ export async function finishSave(
   seen: Seen,
   created: boolean,
 ): Promise<void> {
-  Object.assign(written.$locals, (created ? seen.inserted : seen.existing).$locals);
+  carryLocals(created ? seen.inserted : seen.existing, written);
   const failed = await runPostSave(written);
   if (failed) throw failed.error;
+}
+
+/** Of the document and of each subdocument that was written. */
+function carryLocals(from: AnyDocument, to: AnyDocument): void {
+  Object.assign(to.$locals, from.$locals);
+  const seen = listSubdocuments(from);
+  for (const [place, subdocument] of listSubdocuments(to)) {
+    const one = seen.get(place);
+    if (one && String(one._id) === String(subdocument._id)) {
+      Object.assign(subdocument.$locals, one.$locals);
+    }
+  }
 }
 
 /** What a failed call rejects with: as of a failed save, error middleware may replace it. */

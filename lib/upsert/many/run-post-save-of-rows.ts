@@ -19,13 +19,13 @@ export async function runPostSaveOfRows(
   });
   if (written.length === 0) return;
   const session = findSession(model, options.session);
-  const filter = { _id: { $in: written.map(({ outcome }) => outcome._id) } };
+  const filter = { _id: { $in: written.map(({ storedId }) => storedId) } };
   const reading = { readPreference: 'primary', ...(session && { session }) } as const;
   const documents = await model.collection.find(filter as object, reading).toArray();
   const byId = new Map(documents.map((document) => [toComparable(document._id), document]));
   await Promise.all(
-    written.map(async ({ prepared, outcome }) => {
-      const stored = byId.get(toComparable(outcome._id));
+    written.map(async ({ prepared, outcome, storedId }) => {
+      const stored = byId.get(toComparable(storedId));
       // Another client deleted it at once.
       if (stored === undefined) return;
       const document = prepared.model.hydrate(stored) as unknown as AnyDocument;

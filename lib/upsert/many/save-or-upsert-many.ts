@@ -5,7 +5,7 @@ import { show } from '../../options/show';
 import { findTargets } from '../../schema/conflict-target';
 import { startUpsertCall } from '../prepare/prepare-upsert';
 import { checkOptionsOfMany, type SaveOrUpsertManyOptions } from '../upsert-options';
-import { readMissingIds } from './read-missing-ids';
+import { completeIds } from './complete-ids';
 import { runPostSaveOfRows } from './run-post-save-of-rows';
 import { prepareRows, runBatch } from './run-batch';
 import type { Row } from './send-rows';
@@ -81,7 +81,7 @@ export async function saveOrUpsertMany(
         addTo(result, rows, done, counting);
       }
       const isIdRead = counting.isListed || rows.some(({ prepared }) => prepared?.isFinished);
-      if (isIdRead) await readMissingIds(this, options, rows);
+      if (isIdRead) await completeIds(this, options, rows);
       await runPostSaveOfRows(call, rows);
       done += rows.filter(({ outcome }) => outcome !== undefined).length;
       onProgress?.({ done, ...total });

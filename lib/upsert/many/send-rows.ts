@@ -28,7 +28,7 @@ export interface ReadyRow extends Row {
   operators: Promise<object>;
   update: SentUpdate;
   attempts: number;
-  /** The `_id` of the document that the row found when it was compared. */
+  /** The `_id` of its document as the server holds it; known once it was compared or written. */
   storedId?: unknown;
 }
 

@@ -194,9 +194,9 @@ function asExisting(
   const kept = keptPathsOf(model.schema);
   const stored = withoutGiven(pristine, '', given, kept);
   const existing = model.hydrate(stored) as unknown as AnyDocument;
-  existing.set(withoutKept(input, '', kept));
+  existing.set(withoutKept(model.translateAliases(input) as object, '', kept));
   if (updatedAt !== undefined) existing.set(updatedAt, pristine[updatedAt]);
-  for (const path of given) existing.markModified(path);
+  for (const path of given) if (!kept.has(path)) existing.markModified(path);
   return existing;
 }
 
@@ -242,17 +242,21 @@ function startTimestamps(
   if (isWanted && updatedAt !== undefined && given.includes(updatedAt)) {
     document.set(updatedAt, undefined);
   }
-  setTimestamps(document, Boolean(schema.options.timestamps));
-  // Mongoose leaves out those of a base where a discriminator's own subdocuments have timestamps.
-  const isUnset = (path: string) => document.get(path, null, { getters: false }) === undefined;
-  const unset = Object.values(paths as Record<string, string>).filter(isUnset);
-  if (unset.length > 0) {
-    const now = currentTimeOf(schema) ?? document.constructor.base.now();
-    for (const path of unset) document.set(path, now);
-  }
+  const reached = setTimestamps(document, Boolean(schema.options.timestamps));
+  for (const one of reached) setMissingTimestamps(one);
   if (isWanted) return paths;
   for (const path of Object.values(paths) as string[]) {
     if (!given.includes(path)) document.set(path, undefined);
   }
   return {};
+}
+
+/** Mongoose leaves out those of a base where a discriminator's own subdocuments have timestamps. */
+function setMissingTimestamps(document: AnyDocument): void {
+  const { schema, base } = document.constructor;
+  const isUnset = (path: string) => document.get(path, null, { getters: false }) === undefined;
+  const unset = Object.values(timestampPaths(schema) as Record<string, string>).filter(isUnset);
+  if (unset.length === 0) return;
+  const now = currentTimeOf(schema) ?? base.now();
+  for (const path of unset) document.set(path, now);
 }

@@ -63,7 +63,7 @@ const SKIPPED = "saveOrUpsert: pre('save') middleware asked for no write, so not
  */
 export function watchIsNew(document: AnyDocument): { stop: () => boolean } {
   let wasRead = false;
-  const watched = [document, ...listSubdocuments(document)];
+  const watched = [document, ...listSubdocuments(document).values()];
   for (const one of watched) {
     Object.defineProperty(one, 'isNew', {
       configurable: true,
