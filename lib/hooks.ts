@@ -9,6 +9,7 @@ import {
   findSaveOptions,
   findSession,
   isInTransaction,
+  markOfPlugin,
   type AnyDocument,
   type AnyModel,
   type AnySchema,
@@ -36,6 +37,7 @@ const HOOKS = {
 
 /** Mongoose calls error handlers for errors only: a write that succeeds does nothing here. */
 export function attachHooks(schema: AnySchema): void {
+  markOfPlugin(convertSaveError);
   for (const [operation, handler] of Object.entries(HOOKS)) {
     // Mongoose's overloads take each operation as a literal; a list of them fits none.
     schema.post(

@@ -154,6 +154,32 @@ export function findElementType(type: PathType): PathType | undefined {
   return (embeddedSchemaType ?? caster ?? $__schemaType) as PathType | undefined;
 }
 
+const BUILT_IN_VALIDATORS = new Set([
+  ...['required', 'enum', 'min', 'max', 'minlength', 'maxlength', 'regexp'],
+]);
+
+/**
+ * Does validation call a function of the user's, which may take its time or ask whether the document is
+ * new? Of the schema's own paths, without those of embedded schemas. Relies on `validators` of paths, which
+ * name their type, and on `originalRequiredValue`; where there is no such list it may.
+ */
+export function hasOwnValidators(schema: AnySchema): boolean {
+  const { paths } = membersOf(schema);
+  const isOwn = (type: PathType): boolean => {
+    const { validators, originalRequiredValue } = membersOf(type);
+    const { validate } = (type.options ?? {}) as { validate?: unknown };
+    const element = type.schema ? undefined : findElementType(type);
+    return (
+      validate !== undefined ||
+      typeof originalRequiredValue === 'function' ||
+      !Array.isArray(validators) ||
+      validators.some((one) => !BUILT_IN_VALIDATORS.has((one as { type: string }).type)) ||
+      (element !== undefined && isOwn(element))
+    );
+  };
+  return !isObject(paths) || Object.values(paths).some((type) => isOwn(type as PathType));
+}
+
 /**
  * The schemas of embedded discriminators, which `childSchemas` leaves out. Relies on `discriminators` of
  * schemas; without it there are none.
@@ -449,6 +475,18 @@ export async function runPreSave(
 /** Does it run for errors alone? By the option `errorHandler`, or as it takes the error, a document and `next`. */
 export function isErrorHandler({ fn, errorHandler }: Hook): boolean {
   return errorHandler === true || fn.length === 3;
+}
+
+const ofPlugin = new WeakSet();
+
+/** The plugin's own error middleware has nothing to do for an error that an upsert rejects with. */
+export function markOfPlugin(handler: object): void {
+  ofPlugin.add(handler);
+}
+
+/** Of this copy of the package; that of another one counts as a user's, and runs. */
+export function isOfPlugin({ fn }: Hook): boolean {
+  return ofPlugin.has(fn);
 }
 
 /**

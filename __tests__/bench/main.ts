@@ -1,6 +1,7 @@
 /** `npm run bench`: prints a table, writes it into the guide of internals, and draws the chart of the README. Exits with 1 where a bar is not met. */
 import mongoose from 'mongoose';
 import { startEmbeddedMongoDB } from '../../examples/embedded-mongodb';
+import { benchMany } from './many';
 import { benchParse } from './parse';
 import { toTable, writeChart, writeToGuide } from './report';
 import { benchStubbed } from './stubbed';
@@ -16,6 +17,7 @@ async function main(): Promise<void> {
       ...(await benchSuccess(mongoose)),
       ...(await benchStubbed(mongoose)),
       ...(await benchUpsert(mongoose)),
+      ...(await benchMany(mongoose)),
       ...(await benchPeer(mongoose)),
       ...benchParse(),
     ];

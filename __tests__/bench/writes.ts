@@ -9,7 +9,11 @@ export type BenchModel = Model<any>;
 
 type Plugin = 'guard' | 'validator' | undefined;
 
-async function makeModel(mongoose: Mongoose, name: string, plugin: Plugin): Promise<BenchModel> {
+export async function makeModel(
+  mongoose: Mongoose,
+  name: string,
+  plugin: Plugin,
+): Promise<BenchModel> {
   const schema = new Schema(
     {
       email: { type: String, required: true, unique: true, lowercase: true },
@@ -32,7 +36,7 @@ async function makeModel(mongoose: Mongoose, name: string, plugin: Plugin): Prom
 const user = (n: number | string) => ({ email: `User${String(n)}@x.org`, name: 'User' });
 
 /** A ratio that must not exceed `most`, or one that must reach `least`. */
-function toRow(what: string, { ratio, low, high }: Comparison, most: number): Row {
+export function toRow(what: string, { ratio, low, high }: Comparison, most: number): Row {
   const digits = most < 0.1 ? 3 : 2;
   const text = (value: number) => value.toFixed(digits);
   return {
@@ -93,11 +97,6 @@ export async function benchUpsert(mongoose: Mongoose): Promise<Row[]> {
   };
   const rounds = { rounds: 61, operations: 100 };
   const saveVisits: Run = (n) => model.saveOrUpsert({ ...input(n), visits: n });
-  const many = Array.from({ length: 1000 }, (_, n) => user(`many${String(n)}`));
-  const manyAtOnce: Run = () => model.saveOrUpsertMany(many);
-  const oneByOne: Run = async () => {
-    for (const one of many) await model.saveOrUpsert(one);
-  };
   return [
     toRow(
       'saveOrUpsert over a bare findOneAndUpdate upsert',
@@ -110,34 +109,7 @@ export async function benchUpsert(mongoose: Mongoose): Promise<Row[]> {
       0.85,
     ),
     await failures(model),
-    toRow(
-      'saveOrUpsertMany of 1,000 over 1,000 calls of saveOrUpsert',
-      await compare(manyAtOnce, oneByOne, { rounds: 15, operations: 1 }),
-      1 / 15,
-    ),
-    await bulkWriteAlone(
-      model,
-      many.map(({ email }) => email),
-      oneByOne,
-    ),
   ];
-}
-
-/** The server's own time for the same 1,000 writes, which no client can save: one bulkWrite, made before. */
-async function bulkWriteAlone(model: BenchModel, emails: string[], oneByOne: Run): Promise<Row> {
-  let operations: object[] = [];
-  const prepare = () => {
-    // An update that changes nothing would be another, shorter one.
-    const $set = { name: 'User', updatedAt: new Date() };
-    operations = emails.map((email) => ({
-      updateOne: { filter: { email: email.toLowerCase() }, update: { $set }, upsert: true },
-    }));
-    return Promise.resolve();
-  };
-  const send: Run = () => model.collection.bulkWrite(operations as never, { ordered: false });
-  const comparison = await compare(send, oneByOne, { rounds: 15, operations: 1, prepare });
-  const row = toRow('of that, one bulkWrite of the same updates by itself', comparison, 1 / 15);
-  return { ...row, bar: 'none', isMet: true };
 }
 
 /** 50 callers on one key that is not there yet. */

@@ -4,12 +4,14 @@ import {
   findMiddleware,
   isBuiltIn,
   isErrorHandler,
+  isOfPlugin,
   listSubdocuments,
   requirePostSave,
   runPostSave,
   type AnyDocument,
   type AnyModel,
   type AnySchema,
+  type Hook,
 } from '../mongoose-internals';
 import { skipsMiddleware, type UpsertOptions } from './upsert-options';
 
@@ -29,6 +31,14 @@ export function hasPostSave(model: AnyModel, options: UpsertOptions): boolean {
   const isRun = embedded === undefined || [schema, ...embedded].some(hasOwn);
   if (isRun) requirePostSave(schema);
   return isRun;
+}
+
+/** May middleware other than the plugin's replace what a call rejects with? */
+export function hasErrorMiddleware(model: AnyModel, options: UpsertOptions): boolean {
+  if (skipsMiddleware(options, 'post')) return false;
+  const list = findMiddleware(model.schema as AnySchema, 'post', 'save');
+  const isOther = (hook: Hook) => !isOfPlugin(hook) && !isBuiltIn(model, hook);
+  return list?.some((hook) => isErrorHandler(hook) && isOther(hook)) ?? true;
 }
 
 /** The documents that `pre('save')` middleware saw. */

@@ -1,6 +1,7 @@
 /** One batch of saveOrUpsertMany: prepared together, sent together, races run again. */
+import { setImmediate } from 'node:timers/promises';
 import { findSession, type AnyModel } from '../../mongoose-internals';
-import { toSaveError } from '../post-save';
+import { hasErrorMiddleware, toSaveError } from '../post-save';
 import { prepareUpsert, type UpsertCall } from '../prepare/prepare-upsert';
 import { findMaxRetries } from '../send/retry';
 import { isSmall, buildUpdate } from '../send/build-update';
@@ -10,10 +11,23 @@ import { isFailed, type Batch, type ReadyRow, type Row } from './send-rows';
 import { skipUnchanged } from './skip-unchanged';
 import { toChains, toKeyText } from './to-chains';
 
-/** Each input ready to be sent, or with the error that it fails with. Nothing is sent or read. */
-export function prepareRows(call: UpsertCall, inputs: unknown[]): Promise<Row[]> {
+/** So many rows are prepared before anything else that waits has its turn, such as an answer of the server. */
+const ROWS_AT_ONCE = 50;
+
+/**
+ * Each input ready to be sent, or with the error that it fails with. Nothing is sent or read. Middleware and
+ * validators that take their time run for all inputs at once; without any, one input after the other holds
+ * no more than one document at a time.
+ */
+export async function prepareRows(call: UpsertCall, inputs: unknown[]): Promise<Row[]> {
   const cast = new Map<AnyModel, Promise<object>>();
-  return Promise.all(inputs.map((input) => prepareRow(call, input, cast)));
+  if (!call.isPlain) return Promise.all(inputs.map((input) => prepareRow(call, input, cast)));
+  const rows: Row[] = [];
+  for (const input of inputs) {
+    rows.push(await prepareRow(call, input, cast));
+    if (rows.length % ROWS_AT_ONCE === 0) await setImmediate();
+  }
+  return rows;
 }
 
 /**
@@ -47,6 +61,8 @@ export async function runBatch(
     for (const row of ready) {
       const { prepared, outcome } = row;
       if (outcome === undefined || !('error' in outcome)) continue;
+      // Without the document there is no middleware either.
+      if (prepared.seen === undefined) continue;
       const error = await toSaveError(prepared.seen.inserted, options, outcome.error);
       row.outcome = { error: error as Error };
     }
@@ -73,8 +89,10 @@ async function prepareRow(
   cast: Map<AnyModel, Promise<object>>,
 ): Promise<Row | ReadyRow> {
   try {
-    const prepared = await prepareUpsert(call, input);
-    const { model, write } = prepared;
+    const { seen, ...others } = await prepareUpsert(call, input);
+    const { model, write } = others;
+    const isSeenAgain = others.isFinished || hasErrorMiddleware(model, call.options);
+    const prepared = { ...others, seen: isSeenAgain ? seen : undefined };
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
     const update = buildUpdate(write, await operators, () => false);

@@ -1,7 +1,7 @@
 /** `post('save')` middleware of the rows of a batch. */
 import { toComparable } from '../../bson/comparable';
 import { findSession, type AnyDocument } from '../../mongoose-internals';
-import { finishSave } from '../post-save';
+import { finishSave, type Seen } from '../post-save';
 import type { UpsertCall } from '../prepare/prepare-upsert';
 import type { ReadyRow, Row, Written } from './send-rows';
 
@@ -30,7 +30,8 @@ export async function runPostSaveOfRows(
       if (stored === undefined) return;
       const document = prepared.model.hydrate(stored) as unknown as AnyDocument;
       if (session) document.$session(session);
-      await finishSave(document, prepared.seen, outcome.created);
+      // They are kept where such middleware runs.
+      await finishSave(document, prepared.seen as Seen, outcome.created);
     }),
   );
 }

@@ -3,12 +3,16 @@ import type { ClientSession } from 'mongoose';
 import { captureFrames, setFrames, withoutStack } from '../../convert/stack';
 import { isInTransaction, type AnyModel } from '../../mongoose-internals';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
+import type { Seen } from '../post-save';
 import { convertUpsertError, sendFindAndModify } from '../send/find-and-modify';
 import type { SentUpdate } from '../send/build-update';
 
+/** Without the documents where no middleware needs them after the write: they are most of a batch's memory. */
+type PreparedRow = Omit<PreparedUpsert, 'seen'> & { seen: Seen | undefined };
+
 /** One input on its way. */
 export interface Row {
-  prepared?: PreparedUpsert;
+  prepared?: PreparedRow;
   outcome?: Written | { error: Error };
 }
 
@@ -21,7 +25,7 @@ export interface Written {
 
 /** A row that can be sent. */
 export interface ReadyRow extends Row {
-  prepared: PreparedUpsert;
+  prepared: PreparedRow;
   /** Equal strings for equal keys, collations aside. */
   keyText: string;
   /** The caller's update with operators, cast. */

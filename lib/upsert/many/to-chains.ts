@@ -4,7 +4,7 @@ import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import type { ReadyRow } from './send-rows';
 
 /** Equal strings for equal keys, collations aside. */
-export function toKeyText({ target, key }: PreparedUpsert): string {
+export function toKeyText({ target, key }: Pick<PreparedUpsert, 'target' | 'key'>): string {
   return toComparable([target.name, ...Object.values(key)]);
 }
 

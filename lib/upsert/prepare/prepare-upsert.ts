@@ -33,7 +33,7 @@ import {
   type Changes,
   type Snapshot,
 } from './find-changes';
-import { hasMiddleware, runSaveMiddleware, watchIsNew } from './run-middleware';
+import { hasMiddleware, isPlainModel, runSaveMiddleware, watchIsNew } from './run-middleware';
 import { toUpsertFilter, type UpsertFilter } from './to-filter';
 import { isPlainObject, valueAt, type Fields } from './paths-and-values';
 import { checkShardKeyStays } from './check-shard-key';
@@ -45,6 +45,8 @@ export interface UpsertCall {
   options: UpsertOptions;
   named: UniqueIndex | undefined;
   rule: ConflictRule;
+  /** Does nothing of the user's run while an input is prepared, setters and defaults aside? */
+  isPlain: boolean;
 }
 
 export interface PreparedUpsert extends UpsertFilter {
@@ -67,7 +69,7 @@ export function startUpsertCall(model: AnyModel, options: UpsertOptions): Upsert
   // The options were checked by it.
   const rule = findConflictRule(options.onConflict) as ConflictRule;
   checkConflictRule(model, rule);
-  return { model, options, named, rule };
+  return { model, options, named, rule, isPlain: isPlainModel(model) };
 }
 
 interface Outcome extends Changes {
@@ -77,9 +79,9 @@ interface Outcome extends Changes {
 /** Casts, validates and runs middleware as a save would; nothing is sent. */
 export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<PreparedUpsert> {
   checkInput(input, call.model);
-  const { options, named, rule } = call;
+  const { options, named, rule, isPlain } = call;
   // Mongoose keeps the objects of a Mixed path themselves, and middleware may change them.
-  const copy = copyOf(input) as object;
+  const copy = isPlain ? input : (copyOf(input) as object);
   const inserted = new call.model(input) as unknown as AnyDocument;
   const model = inserted.constructor;
   refuseDottedPaths(model.schema, input);
@@ -91,7 +93,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     ...(session && { session }),
     ...(!setsTimestamps && { timestamps: false }),
   };
-  const mayChange = hasMiddleware(model);
+  const mayChange = !isPlain && hasMiddleware(model);
   const isFinished = hasPostSave(model, options);
   const run = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
     try {
@@ -111,7 +113,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   };
 
   const pristine = mayChange ? takeSnapshot(model, inserted) : undefined;
-  const watch = watchIsNew(inserted);
+  const watch = isPlain ? NOBODY_ASKS : watchIsNew(inserted);
   let onInsert: Outcome;
   let readIsNew: boolean;
   try {
@@ -144,6 +146,8 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   const seen = { inserted, existing };
   return { model, target, ...found, write, lack: onInsert.lack, seen, isFinished };
 }
+
+const NOBODY_ASKS = { stop: () => false };
 
 /** Undefined, or what is missing of a new document, where that may be. */
 async function validate(

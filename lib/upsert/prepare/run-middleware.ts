@@ -2,6 +2,7 @@
 import {
   findEmbeddedSchemas,
   findMiddleware,
+  hasOwnValidators,
   isBuiltIn,
   isSkippedByMiddleware,
   listSubdocuments,
@@ -10,6 +11,7 @@ import {
   type AnyModel,
   type AnySchema,
 } from '../../mongoose-internals';
+import { schemasOf } from '../../schema/unique-index';
 
 /** Mongoose's own that runs the middleware of subdocuments; what else is built in is done elsewhere. */
 const FOR_SUBDOCUMENTS = new Set([
@@ -27,6 +29,18 @@ export function hasMiddleware(model: AnyModel): boolean {
   const embedded = findEmbeddedSchemas(schema);
   // Where Mongoose does not say, there may be some.
   return embedded === undefined || [schema, ...embedded].some((one) => hasOwn(model, one));
+}
+
+/**
+ * Does nothing of the user's run between the setters and the write, for a document of this model or of a
+ * discriminator of it? Then validation need not be waited for, and nobody asks whether the document is new.
+ */
+export function isPlainModel(model: AnyModel): boolean {
+  return schemasOf(model).every((schema) => {
+    const embedded = findEmbeddedSchemas(schema);
+    if (embedded === undefined) return false;
+    return [schema, ...embedded].every((one) => !hasOwn(model, one) && !hasOwnValidators(one));
+  });
 }
 
 function hasOwn(model: AnyModel, schema: AnySchema): boolean {

@@ -12,7 +12,7 @@ interface FindAndModifyResult {
 /** A duplicate is converted here, where it is known what was written. */
 export async function sendFindAndModify(
   collection: Collection,
-  { model, write, lack }: PreparedUpsert,
+  { model, write, lack }: Pick<PreparedUpsert, 'model' | 'write' | 'lack'>,
   filter: object,
   update: SentUpdate,
   options: object,
