@@ -65,7 +65,13 @@ it('is audited on the server: the client gets the report and nothing more', asyn
   expect(formatAudit(audit)).toContain('blocked by 20 keys in 40 documents');
   // All answers together: nothing grows with the collection.
   expect(sent.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(10_000);
-  expect(sent.map(({ name }) => name)).toEqual(['listIndexes', 'aggregate', 'hello', 'aggregate']);
+  expect(sent.map(({ name }) => name)).toEqual([
+    'listIndexes',
+    'hello',
+    'aggregate',
+    'hello',
+    'aggregate',
+  ]);
   expect(Date.now() - start).toBeLessThan(25_000);
 }, 60_000);
 

@@ -374,7 +374,8 @@ describe('documents without a value', () => {
     const index = await audited({ type: String });
     expect(index).toMatchObject({ status: 'missing', blocking: { keys: 1 } });
     expect(index.missingValues).toBe(
-      "Make the path required, or index only documents with a value: partialFilterExpression: { a: { $type: 'string' } }.",
+      'Give these documents a value and make the path required, or index only ' +
+        "documents with a value: partialFilterExpression: { a: { $type: 'string' } }.",
     );
   });
 

@@ -228,7 +228,7 @@ describe('a formatted report', () => {
   ])('%s', (_, index, lines) => {
     const summary =
       index.status === 'ok'
-        ? 'All 1 unique index as declared.'
+        ? 'The 1 unique index is as declared.'
         : '1 of 1 unique index not as declared.';
     expect(formatAudit(audit([index])).split('\n')).toEqual([
       'User (collection users)',
@@ -251,7 +251,7 @@ describe('a formatted report', () => {
       '      Next: declare it, so that errors of bulk writes are explained: schema.index({ x: 1 }, ' +
         '{ unique: true, name: "x_1" }).',
       '',
-      'All 1 unique index as declared.',
+      'The 1 unique index is as declared.',
     ]);
   });
 
@@ -270,14 +270,27 @@ describe('a formatted report', () => {
     expect(lines[3]).toContain(effect);
     expect(lines.slice(4)).toEqual([
       `      ${documents} ${documents === 1 ? 'document has' : 'documents have'} a value there.`,
-      '      Next: if no code writes "old", "older" any more, drop the index, which gives up its protection ' +
-        'of these values: await User.collection.dropIndex("x_1").',
+      `      Next: if no code writes "old", "older" any more, drop the index${documents === 0 ? '' : ', which gives up its protection of these values'}: ` +
+        `await User.collection.dropIndex("x_1"), or in mongosh db.getCollection('users').dropIndex('x_1').`,
       '      Otherwise: add "old", "older" to the schema, and declare the index: schema.index({ old: 1, older: ' +
         '-1 }, { unique: true, name: "x_1" }).',
       '',
-      'All 1 unique index as declared.',
+      'The 1 unique index is as declared.',
       '1 leftover index.',
     ]);
+  });
+
+  it.each([
+    [0, false],
+    [2, true],
+  ])('of an index on one old path with %i values says how to move them', (documents, moves) => {
+    const keyPattern = { old: 1 };
+    const leftover = [{ name: 'old_1', keyPattern, absentPaths: ['old'], documents }];
+    const advice =
+      '      If the path was renamed, move the values after that: await User.collection.updateMany(' +
+      '{ "newPath": { $exists: false } }, { $rename: { "old": "newPath" } }).';
+    const report = formatAudit(audit([email], { leftover })).split('\n');
+    expect(report.includes(advice)).toBe(moves);
   });
 
   it('of several models, and of one that has none', () => {
@@ -291,7 +304,7 @@ describe('a formatted report', () => {
         'Log (collection logs)',
         '  no unique indexes are declared',
         '',
-        'All 2 unique indexes as declared.',
+        'All 2 unique indexes are as declared.',
       ].join('\n'),
     );
     expect(formatAudit([])).toBe('No unique index is declared.');

@@ -83,7 +83,7 @@ describe.each([
     await press(page, 'Merge the duplicates');
     expect(await Contact.countDocuments()).toBe(1);
     expect(await press(page, 'Build the index')).toBe(303);
-    expect(await report(page)).toContain('All 2 unique indexes as declared');
+    expect(await report(page)).toContain('All 2 unique indexes are as declared');
   });
 });
 

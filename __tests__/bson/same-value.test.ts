@@ -61,6 +61,7 @@ it.each<[unknown, boolean]>([
   expect(isObjectId(value)).toBe(expected);
 });
 
-it('the same bytes are sent for an object with an undefined value and without', () => {
-  expect(isSameBytes({ a: 1 }, { a: 1, b: undefined })).toBe(true);
+it('an undefined value in an object is sent as null, so the bytes differ from an object without it', () => {
+  expect(isSameBytes({ a: 1 }, { a: 1, b: undefined })).toBe(false);
+  expect(isSameBytes({ a: 1, b: null }, { a: 1, b: undefined })).toBe(true);
 });

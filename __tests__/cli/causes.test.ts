@@ -59,12 +59,13 @@ const CAUSES: Record<string, Cause> = {
       'The unique index tenantId_1 of Renamed is on `tenantId`, a path that the schema does not have, so each ' +
       'new document counts as null there, and the second one fails. If no code writes that path any more, drop ' +
       'the index, which gives up its protection of the values that are stored: ' +
-      "await Renamed.collection.dropIndex('tenantId_1').",
+      "await Renamed.collection.dropIndex('tenantId_1'), or in mongosh " +
+      "db.getCollection('renameds').dropIndex('tenantId_1').",
     audit: [
       'tenantId_1  { tenantId: 1 }  leftover',
       'so each new document counts as null there, and the second one fails.',
       '0 documents have a value there.',
-      'await Renamed.collection.dropIndex("tenantId_1").',
+      'any more, drop the index: await Renamed.collection.dropIndex("tenantId_1"), or in mongosh',
       'Otherwise: add "tenantId" to the schema, and declare the index',
     ],
   },
@@ -80,7 +81,8 @@ const CAUSES: Record<string, Cause> = {
     until: without('username_1', {}),
     audit: [
       'missing, blocked by 1 key in 2 documents',
-      'Missing values count as null. Make the path required, or index only documents with a value: ' +
+      'Missing values count as null. Give these documents a value and make the path required, or index only ' +
+        'documents with a value: ' +
         "partialFilterExpression: { username: { $type: 'string' } }.",
     ],
   },

@@ -182,7 +182,7 @@ describe('the report', () => {
       [],
       users([{ email: 'a' }], true),
     );
-    expect(stdout).toContain('All 1 unique index as declared.');
+    expect(stdout).toContain('The 1 unique index is as declared.');
     expect(code).toBe(0);
     expect(indexes).toHaveLength(2);
   });
@@ -254,7 +254,7 @@ describe('a leftover index', () => {
     expect(code).toBe(exitCode);
     expect(stdout).toContain('  old_1    { old: 1 }    leftover\n');
     expect(stdout).toContain('1 document has a value there.');
-    expect(stdout).toContain('All 1 unique index as declared.\n1 leftover index.');
+    expect(stdout).toContain('The 1 unique index is as declared.\n1 leftover index.');
   });
 });
 
@@ -310,7 +310,7 @@ describe('explain', () => {
       JSON.stringify({ level: 'error', err: { message: leftover } }),
     ];
     for (const { code, stdout } of await atOnce(inputs, (input) => explain([], { input }))) {
-      expect(stdout).toContain("await User.collection.dropIndex('tenantId_1').");
+      expect(stdout).toContain("await User.collection.dropIndex('tenantId_1'), or in mongosh db.");
       expect(code).toBe(0);
     }
   });

@@ -411,7 +411,7 @@ describe('runAudit', () => {
       terminal: { isTTY: true },
     });
     expect(outcome).toMatchObject({ exitCode: 0, notes: [] });
-    expect(outcome.output).toMatch(/All 1 unique index as declared\.\n$/);
+    expect(outcome.output).toMatch(/The 1 unique index is as declared\.\n$/);
   });
 
   it.each([

@@ -507,7 +507,7 @@ describe('GET /admin/indexes', () => {
       'documents without the paths',
       () => Page.collection.insertMany([{}, {}]),
       /^missing, and blocked by documents tenant: null, slug: null in 2 documents: /,
-      'Missing values count as null. Make the path required, or index only documents with a value: ' +
+      'Missing values count as null. Give these documents a value and make the path required, or index only documents with a value: ' +
         "partialFilterExpression: { tenant: { $type: 'string' } }. Build it: await Page.createIndexes()",
     ],
     [
@@ -533,7 +533,7 @@ describe('GET /admin/indexes', () => {
       'heading_1 { heading: 1 }',
       'left over: the schema does not have its paths New documents have no value for heading: the second one ' +
         'may fail Documents with a value there: 0',
-      'If no code writes heading any more, drop the index, which gives up its protection of these values: ' +
+      'If no code writes heading any more, drop the index: ' +
         "await Page.collection.dropIndex('heading_1') Otherwise add heading to the schema, and declare the index",
     ]);
     expect(findRow(page, 'slug_1')).toEqual([

@@ -299,7 +299,8 @@ describe('an index on paths that the schema does not have', () => {
       '`tenantUserId`, paths that the schema does not have, so each new document counts as null there, ' +
       'and the second one fails. If no code writes those paths any more, drop the index, which gives up its ' +
       `protection of the values that are stored: await ${model.modelName}.collection.dropIndex(` +
-      "'tenantId_1_tenantUserId_1').";
+      "'tenantId_1_tenantUserId_1'), or in mongosh " +
+      `db.getCollection('${model.collection.name}').dropIndex('tenantId_1_tenantUserId_1').`;
     for (const write of [
       () => model.create({ tenant: 'b' }),
       () => model.insertMany([{ tenant: 'b' }]),
@@ -436,7 +437,8 @@ describe('an index that the server names and the schema does not declare', () =>
       `The server names the index it's mine, which the schema of ${model.modelName} does not declare. ` +
         "Declare it: schema.index({ … }, { unique: true, name: 'it\\'s mine' }); or, if it is left over from a " +
         'renamed or removed path, drop it once no code writes that path: await ' +
-        `${model.modelName}.collection.dropIndex('it\\'s mine').`,
+        `${model.modelName}.collection.dropIndex('it\\'s mine'), or in mongosh ` +
+        `db.getCollection('${model.collection.name}').dropIndex('it\\'s mine').`,
     );
   });
 

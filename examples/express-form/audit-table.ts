@@ -57,7 +57,7 @@ function toLeftoverRow(model: string, index: LeftoverIndex): AuditRow {
       `Documents with a value there: ${documents}`,
     ],
     steps: [
-      `If no code writes ${paths} any more, drop the index, which gives up its protection of these values: await ${model}.collection.dropIndex(${show(name)})`,
+      `If no code writes ${paths} any more, drop the index${documents === 0 ? '' : ', which gives up its protection of these values'}: await ${model}.collection.dropIndex(${show(name)})`,
       `Otherwise add ${paths} to the schema, and declare the index`,
     ],
   };

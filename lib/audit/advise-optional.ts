@@ -26,7 +26,10 @@ export function adviseOptional(
   const path = Object.keys(keyPattern).find((one) => !isRequired(model, one));
   if (path === undefined) return undefined;
   const owner = findDiscriminator(model, path);
-  return owner ? adviseDiscriminator(owner) : adviseMissingValue(model, path, sparse === true);
+  if (owner !== undefined) return adviseDiscriminator(owner);
+  // For stored documents, required alone changes nothing.
+  const first = 'Give these documents a value and make the path required';
+  return adviseMissingValue(model, path, sparse === true, first);
 }
 
 /** The one that has a path which its base does not have: all other documents count as null there. */

@@ -1,5 +1,6 @@
 /** An audit's report for a terminal. Pure. */
 import { isObjectId } from '../bson/same-value';
+import { dropInShell } from '../convert/explain-duplicate';
 import { isObject } from '../options/is-object';
 import type { AuditedIndex, UniqueIndexAudit } from './audit-model';
 import type { IndexDifference } from './compare-indexes';
@@ -141,7 +142,7 @@ function hasDuplicates({ missingValues }: AuditedIndex, { keys, groups }: Blocki
 
 /** What it does to new documents, what it still protects, and both ways out. */
 function explainLeftover(
-  { model }: UniqueIndexAudit,
+  { model, collection }: UniqueIndexAudit,
   { name, keyPattern, absentPaths, documents, sparse, partialFilterExpression }: LeftoverIndex,
 ): string[] {
   const paths = absentPaths.map(show).join(', ');
@@ -151,10 +152,21 @@ function explainLeftover(
       ? `The schema does not have ${paths}; of the new documents the index holds those that its options select.`
       : `The schema does not have ${paths}, so each new document counts as null there, and the second one fails.`,
     `${count(documents, 'document')} ${documents === 1 ? 'has' : 'have'} a value there.`,
-    `Next: if no code writes ${paths} any more, drop the index, which gives up its protection of these ` +
-      `values: await ${model}.collection.dropIndex(${show(name)}).`,
+    `Next: if no code writes ${paths} any more, drop the index${documents === 0 ? '' : LOSS}: ` +
+      `await ${model}.collection.dropIndex(${show(name)}), or in mongosh ${dropInShell(collection, name)}.`,
+    ...(documents > 0 && absentPaths.length === 1 ? [adviseRenaming(model, paths)] : []),
     `Otherwise: add ${paths} to the schema, and declare the index: ${showDeclaration(keyPattern, name)}.`,
   ];
+}
+
+const LOSS = ', which gives up its protection of these values';
+
+/** After the drop: under the index, the second document without the old path is a duplicate. */
+function adviseRenaming(model: string, path: string): string {
+  return (
+    `If the path was renamed, move the values after that: await ${model}.collection.updateMany(` +
+    `{ "newPath": { $exists: false } }, { $rename: { ${path}: "newPath" } }).`
+  );
 }
 
 function adviseDeclaring({ keyPattern, name }: IndexSpec): string[] {
@@ -187,7 +199,7 @@ function summarize(audits: UniqueIndexAudit[]): string[] {
   const leftovers = audits.flatMap(({ leftover }) => leftover).length;
   return [
     bad === 0
-      ? `All ${count(indexes.length, 'unique index', 'unique indexes')} as declared.`
+      ? `${indexes.length === 1 ? 'The 1 unique index is' : `All ${indexes.length} unique indexes are`} as declared.`
       : `${bad} of ${count(indexes.length, 'unique index', 'unique indexes')} not as declared.`,
     ...(leftovers === 0 ? [] : [`${count(leftovers, 'leftover index', 'leftover indexes')}.`]),
   ];

@@ -26,11 +26,11 @@ export const HELP = `Usage: mongoose-unique-guard audit --models <file> [--uri <
 
 audit compares the unique indexes that Mongoose models declare with those that the database has, and
 finds the documents that block the missing ones. explain reads an error message (E11000 or the
-failed build of an index) from <message> or standard input, such as a log line, and prints why it
-happened and what fixes it. Neither changes anything.
+failed build of an index) from <message> or standard input, such as a log, and prints why the first
+such error happened and what fixes it. Neither changes anything.
 
-  --models <file>  CommonJS or ES module that exports the models, or registers them on mongoose; for
-                   TypeScript set NODE_OPTIONS="--import tsx", or another loader
+  --models <file>  required. CommonJS or ES module that exports the models, or registers them on
+                   mongoose; for TypeScript set NODE_OPTIONS="--import tsx", or another loader
   --uri <uri>      connection string. audit: default: the environment variable MONGODB_URI. explain:
                    optional, to look up the paths of the index in the database
   --json           the reports as a JSON array, for programs (types as in MongoDB Extended JSON)
@@ -40,7 +40,7 @@ happened and what fixes it. Neither changes anything.
   --version        the version of mongoose-unique-guard
 
 Exit code of audit: 0 all indexes are as declared, 1 an index is not, 2 the audit failed. Of explain:
-0, or 2 if the input has no such error.
+0, or 2 if the input has no such error, or no model has the collection that it names.
 `;
 
 const COMMANDS = ['audit', 'explain'];

@@ -49,7 +49,7 @@ function explainUnknownIndex(model: AnyModel, name: string | undefined): string 
     `The server names the index ${name}, which the schema of ${modelName} does not declare. ` +
     (other === undefined
       ? `Declare it: ${declare}; or, if it is left over from a renamed or removed path, drop it once no ` +
-        `code writes that path: ${dropCommand(modelName, name)}.`
+        `code writes that path: ${dropEitherWay(model, name)}.`
       : `${other.modelName}, which shares the collection, declares it.`)
   );
 }
@@ -86,7 +86,7 @@ function explainAbsentPaths(
   }
   return (
     `${effect} If no code writes ${isOne ? 'that path' : 'those paths'} any more, drop the index, which ` +
-    `gives up its protection of the values that are stored: ${dropCommand(model.modelName, indexName)}.`
+    `gives up its protection of the values that are stored: ${dropEitherWay(model, indexName)}.`
   );
 }
 
@@ -113,8 +113,13 @@ function explainMissingValue(
   );
 }
 
-/** The fixes that keep the index. */
-export function adviseMissingValue(model: AnyModel, path: string, isSparse: boolean): string {
+/** The fixes that keep the index. `first` is the one where documents must have a value. */
+export function adviseMissingValue(
+  model: AnyModel,
+  path: string,
+  isSparse: boolean,
+  first = 'Make the path required',
+): string {
   const schemas = modelsOfCollection(model).map(({ schema }) => schema as AnySchema);
   const filter = `partialFilterExpression: ${toPartialFilter(schemas, path)}`;
   const why = isSparse ? ' (sparse does not leave out a stored null)' : '';
@@ -124,7 +129,7 @@ export function adviseMissingValue(model: AnyModel, path: string, isSparse: bool
   });
   return isInArray
     ? `An empty array counts as well, which required does not prevent. Index only documents with a value: ${filter}${why}.`
-    : `Make the path required, or index only documents with a value: ${filter}${why}.`;
+    : `${first}, or index only documents with a value: ${filter}${why}.`;
 }
 
 const DELETED = /^(is)?_?(soft)?_?(deleted|removed|archived)(_?(at|on))?$/i;
@@ -146,6 +151,18 @@ export function adviseSoftDelete(
 
 export function dropCommand(modelName: string, name: string | undefined): string {
   return `await ${modelName}.collection.dropIndex(${name === undefined ? 'name' : literal(name)})`;
+}
+
+/** For a shell without the models. */
+export function dropInShell(collection: string, name: string): string {
+  return `db.getCollection(${literal(collection)}).dropIndex(${literal(name)})`;
+}
+
+function dropEitherWay({ modelName, collection }: AnyModel, name: string | undefined): string {
+  const command = dropCommand(modelName, name);
+  return name === undefined
+    ? command
+    : `${command}, or in mongosh ${dropInShell(collection.name, name)}`;
 }
 
 function literal(name: string): string {
