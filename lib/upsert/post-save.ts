@@ -42,16 +42,16 @@ export function hasErrorMiddleware(model: AnyModel, options: UpsertOptions): boo
 }
 
 /** The documents that `pre('save')` middleware saw. */
-export interface Seen {
+export interface MiddlewareDocuments {
   inserted: AnyDocument;
   /** The same document, unless middleware read `isNew`: then middleware also ran with `isNew` false. */
   existing: AnyDocument;
 }
 
 /** @throws what the middleware throws; the document is already stored then */
-export async function finishSave(
+export async function runPostSaveMiddleware(
   written: AnyDocument,
-  seen: Seen,
+  seen: MiddlewareDocuments,
   created: boolean,
 ): Promise<void> {
   carryLocals(created ? seen.inserted : seen.existing, written);

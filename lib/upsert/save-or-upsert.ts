@@ -5,7 +5,7 @@
 import { captureFrames, setFrames } from '../convert/stack';
 import { isUniqueValidationError } from '../convert/validation-error';
 import { isMongooseDocument, type AnyDocument, type AnyModel } from '../mongoose-internals';
-import { finishSave, toSaveError } from './post-save';
+import { runPostSaveMiddleware, toSaveError } from './post-save';
 import {
   prepareUpsert,
   startUpsertCall,
@@ -44,9 +44,13 @@ export async function saveOrUpsert(
   const { attempts, ...sent } = await sendUntilDone(call, prepared, options);
   const { doc, created, changed } = sent;
   const isWritten = created || call.rule.kind !== 'skip';
-  if (isWritten && prepared.isFinished) {
+  if (isWritten && prepared.runsPostSave) {
     const isHydrated = isMongooseDocument(doc);
-    await finishSave(isHydrated ? doc : hydrate(prepared, sent.stored), prepared.seen, created);
+    await runPostSaveMiddleware(
+      isHydrated ? doc : hydrate(prepared, sent.stored),
+      prepared.seen,
+      created,
+    );
   }
   return { doc, created, changed, attempts };
 }

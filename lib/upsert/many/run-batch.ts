@@ -91,7 +91,7 @@ async function prepareRow(
   try {
     const { seen, ...others } = await prepareUpsert(call, input);
     const { model, write } = others;
-    const isSeenAgain = others.isFinished || hasErrorMiddleware(model, call.options);
+    const isSeenAgain = others.runsPostSave || hasErrorMiddleware(model, call.options);
     const prepared = { ...others, seen: isSeenAgain ? seen : undefined };
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);

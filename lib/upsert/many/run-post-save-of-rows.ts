@@ -1,7 +1,7 @@
 /** Runs the `post('save')` middleware of the rows of a batch. */
 import { toComparable } from '../../bson/comparable';
 import { findSession, type AnyDocument } from '../../mongoose-internals';
-import { finishSave, type Seen } from '../post-save';
+import { runPostSaveMiddleware, type MiddlewareDocuments } from '../post-save';
 import type { UpsertCall } from '../prepare/prepare-upsert';
 import type { ReadyRow, Row, Written } from './send-rows';
 
@@ -14,7 +14,7 @@ export async function runPostSaveOfRows(
 ): Promise<void> {
   const written = rows.filter((row): row is WrittenRow => {
     const { prepared, outcome } = row;
-    if (!prepared?.isFinished || outcome === undefined || 'error' in outcome) return false;
+    if (!prepared?.runsPostSave || outcome === undefined || 'error' in outcome) return false;
     return outcome.created || rule.kind !== 'skip';
   });
   if (written.length === 0) return;
@@ -31,7 +31,7 @@ export async function runPostSaveOfRows(
       const document = prepared.model.hydrate(stored) as unknown as AnyDocument;
       if (session) document.$session(session);
       // They are kept where such middleware runs.
-      await finishSave(document, prepared.seen as Seen, outcome.created);
+      await runPostSaveMiddleware(document, prepared.seen as MiddlewareDocuments, outcome.created);
     }),
   );
 }

@@ -80,7 +80,7 @@ export async function saveOrUpsertMany(
         // If the batch rejects, `partialResult` of the error must count what is already written.
         addTo(result, rows, done, counting);
       }
-      const isIdRead = counting.isListed || rows.some(({ prepared }) => prepared?.isFinished);
+      const isIdRead = counting.isListed || rows.some(({ prepared }) => prepared?.runsPostSave);
       if (isIdRead) await completeIds(this, options, rows);
       await runPostSaveOfRows(call, rows);
       done += rows.filter(({ outcome }) => outcome !== undefined).length;

@@ -3,12 +3,12 @@ import type { ClientSession } from 'mongoose';
 import { captureFrames, setFrames, withoutStack } from '../../convert/stack';
 import { isInTransaction, type AnyModel } from '../../mongoose-internals';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
-import type { Seen } from '../post-save';
+import type { MiddlewareDocuments } from '../post-save';
 import { convertUpsertError, sendFindAndModify } from '../send/find-and-modify';
 import type { SentUpdate } from '../send/build-update';
 
 /** Without the documents where no middleware needs them after the write: they are most of a batch's memory. */
-type PreparedRow = Omit<PreparedUpsert, 'seen'> & { seen: Seen | undefined };
+type PreparedRow = Omit<PreparedUpsert, 'seen'> & { seen: MiddlewareDocuments | undefined };
 
 /** One input of a batch, and its outcome once it is known. */
 export interface Row {
@@ -56,17 +56,17 @@ export interface Batch {
 export async function sendRows(batch: Batch, rows: ReadyRow[], isInOrder: boolean): Promise<void> {
   if (isInOrder) {
     const [first] = rows;
-    if (first?.prepared.lack) {
+    if (first?.prepared.updateOnlyError) {
       await sendAlone(batch, first);
       return;
     }
-    const end = rows.findIndex(({ prepared }) => prepared.lack);
+    const end = rows.findIndex(({ prepared }) => prepared.updateOnlyError);
     await sendTogether(batch, end === -1 ? rows : rows.slice(0, end), true);
     return;
   }
-  const together = rows.filter(({ prepared }) => !prepared.lack);
+  const together = rows.filter(({ prepared }) => !prepared.updateOnlyError);
   if (together.length > 0) await sendTogether(batch, together, false);
-  const alone = rows.filter(({ prepared }) => prepared.lack);
+  const alone = rows.filter(({ prepared }) => prepared.updateOnlyError);
   // One session takes one command at a time.
   if (batch.session) for (const row of alone) await sendAlone(batch, row);
   else {
@@ -92,8 +92,8 @@ async function sendAlone(batch: Batch, row: ReadyRow): Promise<void> {
     row.outcome = { created, changed: isWritten, _id: (value as { _id: unknown })._id };
   } catch (error) {
     // A missing required path does not abort a transaction; an error of the server does.
-    const isLack = error === prepared.lack?.error;
-    if (!isLack && (isOfAll(error) || isInTransaction(session))) throw error;
+    const isLack = error === prepared.updateOnlyError?.error;
+    if (!isLack && (isCommandError(error) || isInTransaction(session))) throw error;
     row.outcome = { error: error as Error };
   }
 }
@@ -138,7 +138,7 @@ async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): P
   try {
     result = await model.collection.bulkWrite(operations, options);
   } catch (error) {
-    if (!isOfRows(error)) throw error;
+    if (!isRowError(error)) throw error;
     ({ result, writeErrors } = error);
     setErrors(batch, rows, writeErrors);
   }
@@ -172,10 +172,10 @@ function setErrors({ model, session }: Batch, rows: ReadyRow[], writeErrors: Wri
 }
 
 /** True if the server refused single rows and nothing else failed. */
-function isOfRows(error: unknown): error is BulkError {
+function isRowError(error: unknown): error is BulkError {
   const { writeErrors, result } = error as Partial<BulkError>;
   return (
-    !isOfAll(error) &&
+    !isCommandError(error) &&
     Array.isArray(writeErrors) &&
     writeErrors.length > 0 &&
     result !== undefined &&
@@ -188,7 +188,7 @@ function isOfRows(error: unknown): error is BulkError {
  * connection. Labels say that a whole command or transaction can be retried. A write concern belongs to
  * the whole command.
  */
-function isOfAll(error: unknown): boolean {
+function isCommandError(error: unknown): boolean {
   const { code, errorLabels, result } = error as {
     code?: unknown;
     errorLabels?: string[];

@@ -33,7 +33,7 @@ export async function skipUnchanged(
 
 /** The operators to compare; undefined for a row that is compared elsewhere or always changes a value. */
 function findOperators({ prepared: { write } }: ReadyRow): Operators | undefined {
-  if (write.kind !== 'update' || write.isByOperators || !isExpressible(write.always)) {
+  if (write.kind !== 'update' || write.usesOperators || !isExpressible(write.always)) {
     return undefined;
   }
   const { $push, $addToSet } = write.always as Record<string, Fields | undefined>;

@@ -21,9 +21,9 @@ export type UpsertWrite = {
       kind: 'update';
       /** The operators for a document that exists, without `updatedAt` and the version key. */
       always: Operators;
-      touched: Touched;
+      onChange: WrittenOnChange;
       /** True if `onConflict` is an update with operators. The query or castOperators() adds it later. */
-      isByOperators: boolean;
+      usesOperators: boolean;
       /** An aggregation expression that is true if the upsert inserts a document. */
       isInsert: object;
       /**
@@ -43,12 +43,12 @@ export type UpsertWrite = {
       isNested: IsNested;
       /** An aggregation expression that is true if the upsert inserts the document. */
       isInsert: object;
-      touched: Touched;
+      onChange: WrittenOnChange;
     }
 );
 
 /** What is written in addition if any value changes. */
-export interface Touched {
+export interface WrittenOnChange {
   /** `updatedAt` and its value, of a schema that has it. */
   times: Fields;
   /** The version key, if the version is incremented. */
@@ -71,7 +71,7 @@ export function planWrite(
   const isNested = (path: string) => findPathType(schema, path) === undefined;
   const isLeft = rule.kind === 'except' && isBelowAny(rule.paths, String(updatedAt));
   const hasTimes = updatedAt !== undefined && !isLeft;
-  const toTouched = (operators: Operators, document: Fields): Touched => {
+  const toTouched = (operators: Operators, document: Fields): WrittenOnChange => {
     const times = hasTimes ? { [updatedAt]: document[updatedAt] } : {};
     const version = findRaisedVersion(schema, operators, Object.keys(times));
     return {
@@ -83,9 +83,9 @@ export function planWrite(
     const existing = onUpdate === onInsert ? inserted : onUpdate.document;
     const isInsert = toIsInsert(key, filter);
     const kept = [...keptPathsOf(schema)];
-    const touched = toTouched({ $set: existing }, existing);
+    const onChange = toTouched({ $set: existing }, existing);
     const given = onInsert.paths;
-    return { kind: 'replace', inserted, existing, given, kept, isNested, isInsert, touched };
+    return { kind: 'replace', inserted, existing, given, kept, isNested, isInsert, onChange };
   }
   const isOperators = rule.kind === 'operators';
   const full = isOperators
@@ -99,7 +99,7 @@ export function planWrite(
         isNested,
       });
   const always = schema.options.minimize === false ? full : minimize(full);
-  const touched = toTouched(always, onUpdate.document);
+  const onChange = toTouched(always, onUpdate.document);
   const isSame = onUpdate === onInsert ? () => true : sameBytesFor(model);
   const isOther = always !== full || isOtherOnInsert(always, inserted, isSame);
   return {
@@ -107,10 +107,10 @@ export function planWrite(
     inserted,
     given: isOperators ? [] : onInsert.paths,
     always,
-    touched,
-    isByOperators: isOperators,
+    onChange,
+    usesOperators: isOperators,
     isInsert: toIsInsert(key, filter),
-    form: toForm(isOther || touched.version !== undefined, !isOperators && hasTimes),
+    form: toForm(isOther || onChange.version !== undefined, !isOperators && hasTimes),
   };
 }
 

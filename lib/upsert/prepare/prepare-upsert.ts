@@ -23,7 +23,7 @@ import {
   findConflictRule,
   type ConflictRule,
 } from '../on-conflict';
-import { hasPostSave, toSaveError, type Seen } from '../post-save';
+import { hasPostSave, toSaveError, type MiddlewareDocuments } from '../post-save';
 import { checkInput, skipsMiddleware, type UpsertOptions } from '../upsert-options';
 import {
   findChanges,
@@ -33,7 +33,8 @@ import {
   type Changes,
   type Snapshot,
 } from './find-changes';
-import { hasMiddleware, isPlainModel, runSaveMiddleware, watchIsNew } from './run-middleware';
+import { hasMiddleware, isPlainModel, runSaveMiddleware } from './run-middleware';
+import { watchIsNew } from './watch-is-new';
 import { toUpsertFilter, type UpsertFilter } from './to-filter';
 import { isPlainObject, valueAt, type Fields } from './paths-and-values';
 import { checkShardKeyStays } from './check-shard-key';
@@ -55,11 +56,11 @@ export interface PreparedUpsert extends UpsertFilter {
   target: UniqueIndex;
   write: UpsertWrite;
   /** The error of the missing required paths: then the upsert may update a document, not insert one. */
-  lack: { error: unknown } | undefined;
+  updateOnlyError: { error: unknown } | undefined;
   /** The documents that middleware saw. */
-  seen: Seen;
+  seen: MiddlewareDocuments;
   /** True if `post('save')` middleware runs after the write. */
-  isFinished: boolean;
+  runsPostSave: boolean;
 }
 
 /** @throws TypeError for a conflict target, or a path in `onConflict`, that the model does not have */
@@ -73,7 +74,7 @@ export function startUpsertCall(model: AnyModel, options: UpsertOptions): Upsert
 }
 
 interface Outcome extends Changes {
-  lack: PreparedUpsert['lack'];
+  updateOnlyError: PreparedUpsert['updateOnlyError'];
 }
 
 /** Casts, validates and runs middleware as a save would; nothing is sent. */
@@ -94,7 +95,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     ...(!setsTimestamps && { timestamps: false }),
   };
   const mayChange = !isPlain && hasMiddleware(model);
-  const isFinished = hasPostSave(model, options);
+  const runsPostSave = hasPostSave(model, options);
   const run = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
     try {
       return await runAll(document, before);
@@ -104,12 +105,12 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   };
   const runAll = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
     if (session !== undefined) document.$session(session);
-    const lack = await validate(document, options.validateModifiedOnly ?? false);
-    if (before === undefined) return { ...toChanges(document, given), lack };
+    const updateOnlyError = await validate(document, options.validateModifiedOnly ?? false);
+    if (before === undefined) return { ...toChanges(document, given), updateOnlyError };
     if (isSaveMiddlewareRun) {
       await runSaveMiddleware(document, saveOptions);
     }
-    return { ...findChanges(model, document, before, given), lack };
+    return { ...findChanges(model, document, before, given), updateOnlyError };
   };
 
   const pristine = mayChange ? takeSnapshot(model, inserted) : undefined;
@@ -145,7 +146,15 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   if (onUpdate !== onInsert) checkShardKeyStays(model, found.key, onUpdate.document);
   const write = planWrite(model, rule, document, onInsert, onUpdate, timestamps, found);
   const seen = { inserted, existing };
-  return { model, target, ...found, write, lack: onInsert.lack, seen, isFinished };
+  return {
+    model,
+    target,
+    ...found,
+    write,
+    updateOnlyError: onInsert.updateOnlyError,
+    seen,
+    runsPostSave,
+  };
 }
 
 const NOBODY_ASKS = { stop: () => false };
@@ -154,7 +163,7 @@ const NOBODY_ASKS = { stop: () => false };
 async function validate(
   document: AnyDocument,
   modifiedOnly: boolean,
-): Promise<PreparedUpsert['lack']> {
+): Promise<PreparedUpsert['updateOnlyError']> {
   try {
     await document.$validate();
     return undefined;

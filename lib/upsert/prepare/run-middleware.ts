@@ -5,7 +5,6 @@ import {
   hasOwnValidators,
   isBuiltIn,
   isSkippedByMiddleware,
-  listSubdocuments,
   runPreSave,
   type AnyDocument,
   type AnyModel,
@@ -14,7 +13,7 @@ import {
 import { schemasOf } from '../../schema/unique-index';
 
 /** The built-in middleware that runs: for subdocuments and sharding. The upsert replaces the rest. */
-const FOR_SUBDOCUMENTS = new Set([
+const BUILT_IN_TO_RUN = new Set([
   'saveSubdocsPreSave',
   'saveSubdocsPreDeleteOne',
   'shardingPluginPreSave',
@@ -62,7 +61,7 @@ export async function runSaveMiddleware(document: AnyDocument, saveOptions: obje
   const failed = await runPreSave(
     document,
     saveOptions,
-    (hook) => !isBuiltIn(model, hook) || FOR_SUBDOCUMENTS.has(hook.fn.name),
+    (hook) => !isBuiltIn(model, hook) || BUILT_IN_TO_RUN.has(hook.fn.name),
   );
   if (failed === undefined) return;
   // Anything else that middleware throws reaches the caller unchanged, even if it is not an Error.
@@ -71,30 +70,3 @@ export async function runSaveMiddleware(document: AnyDocument, saveOptions: obje
 
 const SKIPPED =
   "saveOrUpsert: pre('save') middleware called mongoose.skipMiddlewareFunction(), so nothing was written.";
-
-/**
- * Detects whether middleware or a validator reads `isNew` of the document or of a subdocument. Mongoose
- * itself reads `$isNew`, except for its timestamps, which are set elsewhere.
- */
-export function watchIsNew(document: AnyDocument): { stop: () => boolean } {
-  let wasRead = false;
-  const watched = [document, ...listSubdocuments(document).values()];
-  for (const one of watched) {
-    Object.defineProperty(one, 'isNew', {
-      configurable: true,
-      get(this: AnyDocument) {
-        wasRead = true;
-        return this.$isNew;
-      },
-      set(this: AnyDocument, value: boolean) {
-        this.$isNew = value;
-      },
-    });
-  }
-  return {
-    stop: () => {
-      for (const one of watched) Reflect.deleteProperty(one, 'isNew');
-      return wasRead;
-    },
-  };
-}

@@ -10,7 +10,7 @@ import {
   type Fields,
   type Operators,
 } from '../prepare/paths-and-values';
-import type { IsNested, Touched, UpsertWrite } from '../prepare/plan-write';
+import type { IsNested, WrittenOnChange, UpsertWrite } from '../prepare/plan-write';
 import { isExpressible, toPipeline, toRaised } from './to-pipeline';
 import { setRestOnInsert } from './set-rest-on-insert';
 
@@ -57,18 +57,18 @@ export function buildUpdate(
   const added = addedOnInsert(byQuery as Operators, write.given);
   if (write.kind === 'skip') return setRestOnInsert({ $setOnInsert: added }, inserted);
 
-  const { existing, kept, isNested, isInsert, touched } = write;
+  const { existing, kept, isNested, isInsert, onChange } = write;
   const forInsert = toReplacement(withValues(inserted, added), kept, isNested);
   const always = Object.fromEntries(Object.entries(added).filter(([path]) => path in $set));
   const replacement = withValues(existing, always);
-  const times = Object.keys(touched.times);
+  const times = Object.keys(onChange.times);
   const untouched = toReplacement(replacement, [...kept, ...times], isNested);
-  const forExisting = ifChanged(untouched, touched);
+  const forExisting = ifChanged(untouched, onChange);
   return [{ $replaceWith: { $cond: [isInsert, forInsert, forExisting] } }];
 }
 
 /** The replacement. It keeps the stored times and version unless another value changes. */
-function ifChanged(untouched: object, { times, version }: Touched): object {
+function ifChanged(untouched: object, { times, version }: WrittenOnChange): object {
   const [next, stored] = ['$$next', '$$ROOT'].map((object) => ({ $objectToArray: object }));
   const changes = {
     ...Object.fromEntries(
@@ -86,8 +86,8 @@ function toUpdate(
   byQuery: Operators,
   isCompared: () => boolean,
 ): SentUpdate {
-  const { always, touched, inserted, given, form } = write;
-  const { times, version } = touched;
+  const { always, onChange, inserted, given, form } = write;
+  const { times, version } = onChange;
   const own = Object.keys(version === undefined ? times : { ...times, [version]: 1 });
   const taken = [...given, ...pathsOf(always), ...own];
   const operators = mergeFree(always, byQuery, taken);

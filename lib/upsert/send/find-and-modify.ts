@@ -12,7 +12,7 @@ interface FindAndModifyResult {
 /** Converts a duplicate-key error here, because the written values are known here. */
 export async function sendFindAndModify(
   collection: Collection,
-  { model, write, lack }: Pick<PreparedUpsert, 'model' | 'write' | 'lack'>,
+  { model, write, updateOnlyError }: Pick<PreparedUpsert, 'model' | 'write' | 'updateOnlyError'>,
   filter: object,
   update: SentUpdate,
   options: object,
@@ -22,7 +22,7 @@ export async function sendFindAndModify(
     result = (await collection.findOneAndUpdate(filter, update, {
       ...options,
       // These override options that middleware may have set.
-      upsert: lack === undefined,
+      upsert: updateOnlyError === undefined,
       returnDocument: 'after',
       returnOriginal: false,
       includeResultMetadata: true,
@@ -31,7 +31,7 @@ export async function sendFindAndModify(
     throw convertUpsertError(error, { model, write, filter, update });
   }
   const isThere = result.lastErrorObject?.updatedExisting === true;
-  if (!isThere && lack !== undefined) throw lack.error;
+  if (!isThere && updateOnlyError !== undefined) throw updateOnlyError.error;
   return { value: result.value, created: !isThere };
 }
 

@@ -103,9 +103,9 @@ function mergeFilters(byMiddleware: { $and?: object[] }, ours: { $and?: object[]
  */
 function isChanged(write: UpsertWrite, update: SentUpdate, stored: unknown): boolean | undefined {
   if (write.kind === 'skip') return false;
-  const [time] = Object.entries(write.touched.times);
+  const [time] = Object.entries(write.onChange.times);
   if (write.kind === 'update') {
-    if (write.isByOperators) return true;
+    if (write.usesOperators) return true;
     if (!Array.isArray(update)) return time === undefined ? undefined : true;
   }
   if (time === undefined) return undefined;

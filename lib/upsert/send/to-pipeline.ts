@@ -28,11 +28,11 @@ function isPlainPath(path: string): boolean {
 /** A pipeline that applies the operators to a document that exists, or else stores `inserted`. */
 export function toPipeline(
   operators: Operators,
-  { touched: { times, version }, isInsert }: UpsertWrite & { kind: 'update' },
+  { onChange: { times, version }, isInsert }: UpsertWrite & { kind: 'update' },
   inserted: Fields,
 ): object[] {
   const { $set = {}, $unset = {}, $push = {}, $addToSet = {} } = operators;
-  const changes = toChanges(operators);
+  const changes = toChangeCheck(operators);
   const ifChanged = (path: string, value: object) => ({ $cond: [changes, value, `$${path}`] });
   const values = Object.fromEntries([
     ...entriesOf($set, (_, value) => ({ $literal: value })),
@@ -51,7 +51,7 @@ export function toPipeline(
 }
 
 /** An expression that is true if the operators would change the stored document. */
-function toChanges({ $set = {}, $unset = {}, $push = {}, $addToSet = {} }: Operators): object {
+function toChangeCheck({ $set = {}, $unset = {}, $push = {}, $addToSet = {} }: Operators): object {
   return {
     $or: [
       ...Object.entries($set).map(([path, value]) => ({ $not: [toStoredValueCheck(path, value)] })),
