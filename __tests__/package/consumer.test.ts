@@ -45,7 +45,7 @@ describe('in plain Node, as the type check under node16 compiled it', () => {
       [false, 'B', true, 1],
       [true, 'b', 'undefined'],
       [false, 1],
-      [1, 1, 1, 'ValidationError'],
+      [1, 1, 1, 'ValidationError', 'ValidationError'],
       ['unique', 11000],
       ['unique', 'ok', null, null, null, true],
       [true, true],

@@ -34,9 +34,11 @@ import type {
   ProblemDetailsEntry,
   ProblemDetailsOptions,
   RawDocumentOf,
+  ResultsOption,
   SavedDocumentOf,
   SaveInput,
   SaveOrUpsertManyEntry,
+  SaveOrUpsertManyFailure,
   SaveOrUpsertManyOptions,
   SaveOrUpsertManyResult,
   SaveOrUpsertOptions,
@@ -131,6 +133,11 @@ async function run(): Promise<unknown[]> {
     manyOptions,
   );
   const entries: SaveOrUpsertManyEntry[] = many.results;
+  const onlyFailed: ResultsOption & 'failed' = 'failed';
+  const { results: failures } = await User.saveOrUpsertMany([{ name: 'no e-mail' }], {
+    results: onlyFailed,
+  });
+  const [failure]: SaveOrUpsertManyFailure[] = failures;
   await User.saveOrUpsert(
     { email: 'a' },
     { conflictTarget: ['email'], onConflict: { only: ['name'] } },
@@ -167,7 +174,7 @@ async function run(): Promise<unknown[]> {
     [hydrated.created, hydrated.doc.name, hydrated.doc instanceof User, hydrated.attempts],
     [lean.created, plain.email, typeof methodOfLean],
     [counted.created, counted.doc.logins],
-    [many.created, many.skipped, many.failed, entries[2]?.error?.name],
+    [many.created, many.skipped, many.failed, entries[2]?.error?.name, failure?.error.name],
     [taken?.errors['email']?.kind, await methods.checkUnique({}).then((one) => one?.code)],
     [ofUser?.errors.email?.kind, status, differences, group, undeclared, leftover === undefined],
     [

@@ -427,7 +427,9 @@ describe('a path with a dot in it', () => {
   it.each(['sub.a', 'tags.0', 'map.k'])('into anything else is refused: %s', async (path) => {
     const Thing = await compile(schema());
     const write = Thing.saveOrUpsert({ email: 'a@x', [path]: 'x' } as never);
-    await expect(write).rejects.toThrow(`the input has the path "${path}"; give the value`);
+    await expect(write).rejects.toThrow(
+      `the input has the path "${path}"; write the whole value instead`,
+    );
     expect(await Thing.countDocuments()).toBe(0);
   });
 });
