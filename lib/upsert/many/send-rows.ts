@@ -92,8 +92,8 @@ async function sendAlone(batch: Batch, row: ReadyRow): Promise<void> {
     row.outcome = { created, changed: isWritten, _id: (value as { _id: unknown })._id };
   } catch (error) {
     // A missing required path does not abort a transaction; an error of the server does.
-    const isLack = error === prepared.updateOnlyError?.error;
-    if (!isLack && (isCommandError(error) || isInTransaction(session))) throw error;
+    const isMissingPath = error === prepared.updateOnlyError?.error;
+    if (!isMissingPath && (isCommandError(error) || isInTransaction(session))) throw error;
     row.outcome = { error: error as Error };
   }
 }

@@ -71,7 +71,7 @@ export function planWrite(
   const isNested = (path: string) => findPathType(schema, path) === undefined;
   const isLeft = rule.kind === 'except' && isBelowAny(rule.paths, String(updatedAt));
   const hasTimes = updatedAt !== undefined && !isLeft;
-  const toTouched = (operators: Operators, document: Fields): WrittenOnChange => {
+  const toWrittenOnChange = (operators: Operators, document: Fields): WrittenOnChange => {
     const times = hasTimes ? { [updatedAt]: document[updatedAt] } : {};
     const version = findRaisedVersion(schema, operators, Object.keys(times));
     return {
@@ -83,7 +83,7 @@ export function planWrite(
     const existing = onUpdate === onInsert ? inserted : onUpdate.document;
     const isInsert = toIsInsert(key, filter);
     const kept = [...keptPathsOf(schema)];
-    const onChange = toTouched({ $set: existing }, existing);
+    const onChange = toWrittenOnChange({ $set: existing }, existing);
     const given = onInsert.paths;
     return { kind: 'replace', inserted, existing, given, kept, isNested, isInsert, onChange };
   }
@@ -99,7 +99,7 @@ export function planWrite(
         isNested,
       });
   const always = schema.options.minimize === false ? full : minimize(full);
-  const onChange = toTouched(always, onUpdate.document);
+  const onChange = toWrittenOnChange(always, onUpdate.document);
   const isSame = onUpdate === onInsert ? () => true : sameBytesFor(model);
   const isOther = always !== full || isOtherOnInsert(always, inserted, isSame);
   return {
