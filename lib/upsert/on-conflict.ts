@@ -7,7 +7,8 @@ import { isInArray } from '../schema/conflict-target';
 import type { PathOf } from '../schema/document-of';
 import { isRelated, prefixesOf } from '../schema/path';
 import { schemasOf, type UniqueIndex } from '../schema/unique-index';
-import { pathsOf, type Operators } from './prepare/paths-and-values';
+import { pathsOf } from '../write/write';
+import type { Operators } from './prepare/paths-and-values';
 
 // Any document type, where a call does not know its model.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any

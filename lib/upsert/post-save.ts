@@ -51,10 +51,10 @@ export interface MiddlewareDocuments {
 /** @throws what the middleware throws; the document is already stored then */
 export async function runPostSaveMiddleware(
   written: AnyDocument,
-  seen: MiddlewareDocuments,
+  { inserted, existing }: MiddlewareDocuments,
   created: boolean,
 ): Promise<void> {
-  carryLocals(created ? seen.inserted : seen.existing, written);
+  carryLocals(created ? inserted : existing, written);
   const failed = await runPostSave(written);
   if (failed) throw failed.error;
 }
@@ -62,11 +62,11 @@ export async function runPostSaveMiddleware(
 /** Of the document and of each subdocument that was written. */
 function carryLocals(from: AnyDocument, to: AnyDocument): void {
   Object.assign(to.$locals, from.$locals);
-  const seen = listSubdocuments(from);
-  for (const [place, subdocument] of listSubdocuments(to)) {
-    const one = seen.get(place);
-    if (one && String(one._id) === String(subdocument._id)) {
-      Object.assign(subdocument.$locals, one.$locals);
+  const sources = listSubdocuments(from);
+  for (const [path, subdocument] of listSubdocuments(to)) {
+    const source = sources.get(path);
+    if (source && String(source._id) === String(subdocument._id)) {
+      Object.assign(subdocument.$locals, source.$locals);
     }
   }
 }

@@ -48,7 +48,7 @@ export async function saveOrUpsert(
     const isHydrated = isMongooseDocument(doc);
     await runPostSaveMiddleware(
       isHydrated ? doc : hydrate(prepared, sent.stored),
-      prepared.seen,
+      prepared.middlewareDocuments,
       created,
     );
   }
@@ -71,7 +71,7 @@ async function sendUntilDone(
       if (!isRace || attempts > maxRetries) {
         // V8 keeps ten frames. The driver fills them, so the caller's frames would be missing.
         if (isUniqueValidationError(error)) setFrames(error, captureFrames());
-        throw await toSaveError(prepared.seen.inserted, options, error);
+        throw await toSaveError(prepared.middlewareDocuments.inserted, options, error);
       }
       await waitBeforeRetry(attempts - 1);
     }
@@ -79,8 +79,8 @@ async function sendUntilDone(
 }
 
 /** With `lean`, `post('save')` middleware still gets a hydrated document. */
-function hydrate({ model, seen }: PreparedUpsert, stored: unknown): AnyDocument {
+function hydrate({ model, middlewareDocuments }: PreparedUpsert, stored: unknown): AnyDocument {
   const document = model.hydrate(stored) as unknown as AnyDocument;
-  document.$session(seen.inserted.$session());
+  document.$session(middlewareDocuments.inserted.$session());
   return document;
 }

@@ -55,18 +55,20 @@ export function isTouched(
   // A pipeline computes its values on the server.
   if (Array.isArray(update)) return true;
   const segments = indexPath.split('.');
-  return Object.entries(update ?? {}).some(
-    ([operator, operand]) =>
-      isCounted(operator) &&
-      pathsOf(operator, operand).some((path) => isOnTheWay(path.split('.'), segments)),
-  );
+  return pathsOf(update ?? {}, isCounted).some((path) => isOnTheWay(path.split('.'), segments));
 }
 
-function pathsOf(operator: string, operand: unknown): string[] {
-  if (typeof operand !== 'object' || operand === null) return [];
-  // $rename also writes the path that its operand names.
-  const targets = operator === '$rename' ? Object.values(operand).map(String) : [];
-  return [...Object.keys(operand), ...targets];
+/** Every path that an update with operators writes. */
+export function pathsOf(
+  update: object,
+  isCounted: (operator: string) => boolean = () => true,
+): string[] {
+  return Object.entries(update).flatMap(([operator, operand]: [string, unknown]) => {
+    if (!isCounted(operator) || typeof operand !== 'object' || operand === null) return [];
+    // $rename also writes the path that its operand names.
+    const targets = operator === '$rename' ? Object.values(operand).map(String) : [];
+    return [...Object.keys(operand), ...targets];
+  });
 }
 
 /** `contacts.$.email` and `contacts.0.email` are `contacts.email`. */

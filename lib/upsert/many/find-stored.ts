@@ -9,7 +9,7 @@ import { toChains } from './to-chains';
 const LARGEST_QUERY = 12_000_000;
 
 /** A computed field: the positions of the entries that a document matches. No schema has such a path. */
-const PLACES = 'uniqueGuardRows';
+const POSITIONS = 'uniqueGuardRows';
 
 /** Rows with the same key. `row` is the first of them: the query uses its filter. */
 interface Entry {
@@ -32,9 +32,9 @@ export async function findStored(
   for (const entries of toQueries(model, rows)) {
     const reading = toReading(model, options, entries, paths);
     const documents = await model.collection.find(toFilter(entries), reading).toArray();
-    for (const { [PLACES]: places, ...document } of documents as Fields[]) {
-      for (const place of [places].flat()) {
-        for (const row of entries[Number(place)]?.rows ?? []) found.set(row, document);
+    for (const { [POSITIONS]: positions, ...document } of documents as Fields[]) {
+      for (const position of [positions].flat()) {
+        for (const row of entries[Number(position)]?.rows ?? []) found.set(row, document);
       }
     }
   }
@@ -95,7 +95,7 @@ function toReading(
   return {
     projection: {
       ...Object.fromEntries(read.map((path) => [path, 1])),
-      [PLACES]: toPlaces(entries),
+      [POSITIONS]: toPositions(entries),
     },
     readPreference: 'primary',
     promoteValues: false,
@@ -105,29 +105,29 @@ function toReading(
 }
 
 /** An expression for the positions of the entries with a document's key: a number or a list. */
-function toPlaces(entries: Entry[]): object {
+function toPositions(entries: Entry[]): object {
   // A single entry needs no list of keys, so a large key is sent only once.
   if (entries.length === 1) return { $literal: 0 };
   const [path, ...others] = Object.keys((entries[0] as Entry).row.prepared.key);
   const key =
     others.length === 0 ? `$${String(path)}` : [path, ...others].map((one) => `$${String(one)}`);
   const values = entries.map(({ row }) => toValue(row));
-  const place = { $indexOfArray: [{ $literal: values }, key] };
-  const places = new Map(entries.map(({ row }, at) => [row, at]));
+  const position = { $indexOfArray: [{ $literal: values }, key] };
+  const positions = new Map(entries.map(({ row }, at) => [row, at]));
   const groups = toChains(entries.map(({ row }) => row)).map((rows) =>
-    rows.map((row) => places.get(row) as number),
+    rows.map((row) => positions.get(row) as number),
   );
-  if (groups.length === entries.length) return place;
+  if (groups.length === entries.length) return position;
   // Under a collation several keys may be equal: those are in one group.
   const groupOf: number[] = [];
   groups.forEach((group, at) => {
     for (const one of group) groupOf[one] = at;
   });
-  const listed = groups.map((group) => group.map((one) => ({ place: one, key: values[one] })));
-  const at = { $arrayElemAt: [{ $literal: groupOf }, place] };
+  const listed = groups.map((group) => group.map((one) => ({ position: one, key: values[one] })));
+  const at = { $arrayElemAt: [{ $literal: groupOf }, position] };
   const group = { $arrayElemAt: [{ $literal: listed }, at] };
   const equal = { $filter: { input: group, cond: { $eq: ['$$this.key', key] } } };
-  return { $map: { input: equal, in: '$$this.place' } };
+  return { $map: { input: equal, in: '$$this.position' } };
 }
 
 function toValue({ prepared }: ReadyRow): unknown {

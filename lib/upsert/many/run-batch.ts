@@ -62,8 +62,12 @@ export async function runBatch(
       const { prepared, outcome } = row;
       if (outcome === undefined || !('error' in outcome)) continue;
       // Without the document there is no middleware either.
-      if (prepared.seen === undefined) continue;
-      const error = await toSaveError(prepared.seen.inserted, options, outcome.error);
+      if (prepared.middlewareDocuments === undefined) continue;
+      const error = await toSaveError(
+        prepared.middlewareDocuments.inserted,
+        options,
+        outcome.error,
+      );
       row.outcome = { error: error as Error };
     }
   }
@@ -89,10 +93,13 @@ async function prepareRow(
   cast: Map<AnyModel, Promise<object>>,
 ): Promise<Row | ReadyRow> {
   try {
-    const { seen, ...others } = await prepareUpsert(call, input);
+    const { middlewareDocuments, ...others } = await prepareUpsert(call, input);
     const { model, write } = others;
-    const isSeenAgain = others.runsPostSave || hasErrorMiddleware(model, call.options);
-    const prepared = { ...others, seen: isSeenAgain ? seen : undefined };
+    const needsDocuments = others.runsPostSave || hasErrorMiddleware(model, call.options);
+    const prepared = {
+      ...others,
+      middlewareDocuments: needsDocuments ? middlewareDocuments : undefined,
+    };
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
     const update = buildUpdate(write, await operators, () => false);

@@ -31,7 +31,11 @@ export async function runPostSaveOfRows(
       const document = prepared.model.hydrate(stored) as unknown as AnyDocument;
       if (session) document.$session(session);
       // They are kept where such middleware runs.
-      await runPostSaveMiddleware(document, prepared.seen as MiddlewareDocuments, outcome.created);
+      await runPostSaveMiddleware(
+        document,
+        prepared.middlewareDocuments as MiddlewareDocuments,
+        outcome.created,
+      );
     }),
   );
 }

@@ -13,7 +13,7 @@ import type { Row } from './send-rows';
 /** The result of one input. */
 export type SaveOrUpsertManyEntry<Id = unknown> =
   | {
-      /** Its place in the inputs. */
+      /** Its position in the inputs, from 0. */
       index: number;
       /** True if no document existed before. */
       created: boolean;
@@ -28,7 +28,7 @@ export type SaveOrUpsertManyEntry<Id = unknown> =
 
 /** The entry of an input that failed. */
 export interface SaveOrUpsertManyFailure {
-  /** Its place in the inputs. */
+  /** Its position in the inputs, from 0. */
   index: number;
   /** A ValidationError for invalid input or another unique index, otherwise the error of a single call. */
   error: Error;
@@ -132,10 +132,10 @@ function addTo(
   start: number,
   { toExisting, isListed }: Counting,
 ): void {
-  for (const [place, row] of rows.entries()) {
+  for (const [position, row] of rows.entries()) {
     if (row.outcome === undefined) continue;
     // The result shares this object with the row, because readMissingIds() may still set its `_id`.
-    const outcome = { index: start + place, ...row.outcome };
+    const outcome = { index: start + position, ...row.outcome };
     row.outcome = outcome;
     if (isListed || 'error' in outcome) result.results.push(outcome);
     if ('error' in outcome) result.failed += 1;

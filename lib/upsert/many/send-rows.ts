@@ -8,7 +8,9 @@ import { convertUpsertError, sendFindAndModify } from '../send/find-and-modify';
 import type { SentUpdate } from '../send/build-update';
 
 /** Without the documents where no middleware needs them after the write: they are most of a batch's memory. */
-type PreparedRow = Omit<PreparedUpsert, 'seen'> & { seen: MiddlewareDocuments | undefined };
+type PreparedRow = Omit<PreparedUpsert, 'middlewareDocuments'> & {
+  middlewareDocuments: MiddlewareDocuments | undefined;
+};
 
 /** One input of a batch, and its outcome once it is known. */
 export interface Row {
@@ -143,10 +145,10 @@ async function sendTogether(batch: Batch, rows: ReadyRow[], ordered: boolean): P
     setErrors(batch, rows, writeErrors);
   }
   const end = ordered && writeErrors[0] ? writeErrors[0].index : rows.length;
-  rows.slice(0, end).forEach((row, place) => {
-    const created = place in result.upsertedIds;
+  rows.slice(0, end).forEach((row, index) => {
+    const created = index in result.upsertedIds;
     const changed = created || row.prepared.write.kind !== 'skip';
-    row.outcome ??= { created, changed, _id: created ? result.upsertedIds[place] : row.storedId };
+    row.outcome ??= { created, changed, _id: created ? result.upsertedIds[index] : row.storedId };
   });
 }
 

@@ -1,7 +1,8 @@
 /** Finds rows whose values are all stored already, so that nothing is sent for them. */
 import { sameBytesFor } from '../../bson/same-value';
 import type { AnyModel } from '../../mongoose-internals';
-import { pathsOf, valueAt, type Fields, type Operators } from '../prepare/paths-and-values';
+import { pathsOf } from '../../write/write';
+import { valueAt, type Fields, type Operators } from '../prepare/paths-and-values';
 import { isExpressible } from '../send/to-pipeline';
 import type { UpsertOptions } from '../upsert-options';
 import { findStored } from './find-stored';
@@ -33,9 +34,9 @@ export async function skipUnchanged(
 
 /** The operators to compare; undefined for a row that is compared elsewhere or always changes a value. */
 function findOperators({ prepared: { write } }: ReadyRow): Operators | undefined {
-  if (write.kind !== 'update' || write.usesOperators || !isExpressible(write.always)) {
+  if (write.kind !== 'update' || write.usesOperators || !isExpressible(write.onUpdate)) {
     return undefined;
   }
-  const { $push, $addToSet } = write.always as Record<string, Fields | undefined>;
-  return $push || $addToSet ? undefined : write.always;
+  const { $push, $addToSet } = write.onUpdate as Record<string, Fields | undefined>;
+  return $push || $addToSet ? undefined : write.onUpdate;
 }

@@ -1,7 +1,8 @@
 /** Decides whether an update increments the version key, so that a stale `save()` fails. Pure. */
 import type { AnySchema } from '../../mongoose-internals';
 import { isAtOrBelow, isRelated } from '../../schema/path';
-import { pathsOf, type Operators } from './paths-and-values';
+import { pathsOf } from '../../write/write';
+import type { Operators } from './paths-and-values';
 
 /**
  * The version key, if `save()` would increment it for this update. It does if the update overwrites or

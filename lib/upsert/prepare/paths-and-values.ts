@@ -6,13 +6,6 @@ export type Fields = Record<string, unknown>;
 /** An update with operators, cast. */
 export type Operators = Partial<Record<`$${string}`, Fields>>;
 
-/** Every path that an update writes. */
-export function pathsOf(operators: Operators): string[] {
-  const { $rename = {} } = operators;
-  const paths = Object.values(operators).flatMap((fields) => Object.keys({ ...fields }));
-  return [...paths, ...Object.values($rename).map(String)];
-}
-
 /** Removes operators without a path, which older servers refuse. */
 export function withoutEmpty(update: Operators): Operators {
   const entries = Object.entries(update);

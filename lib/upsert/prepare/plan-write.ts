@@ -14,13 +14,13 @@ import { toOperators } from './to-operators';
 export type UpsertWrite = {
   /** The whole document, as an insert writes it. */
   inserted: Fields;
-  /** The paths that the input gives: query middleware cannot override their values. */
-  given: string[];
+  /** The paths that the input and `pre('save')` middleware set: query middleware cannot override them. */
+  lockedPaths: string[];
 } & (
   | {
       kind: 'update';
       /** The operators for a document that exists, without `updatedAt` and the version key. */
-      always: Operators;
+      onUpdate: Operators;
       onChange: WrittenOnChange;
       /** True if `onConflict` is an update with operators. The query or castOperators() adds it later. */
       usesOperators: boolean;
@@ -66,7 +66,7 @@ export function planWrite(
   { updatedAt }: TimestampPaths,
   { key, filter }: UpsertFilter,
 ): UpsertWrite {
-  if (rule.kind === 'skip') return { kind: 'skip', inserted, given: onInsert.paths };
+  if (rule.kind === 'skip') return { kind: 'skip', inserted, lockedPaths: onInsert.paths };
   const schema = model.schema as AnySchema;
   const isNested = (path: string) => findPathType(schema, path) === undefined;
   const isLeft = rule.kind === 'except' && isBelowAny(rule.paths, String(updatedAt));
@@ -84,8 +84,8 @@ export function planWrite(
     const isInsert = toIsInsert(key, filter);
     const kept = [...keptPathsOf(schema)];
     const onChange = toWrittenOnChange({ $set: existing }, existing);
-    const given = onInsert.paths;
-    return { kind: 'replace', inserted, existing, given, kept, isNested, isInsert, onChange };
+    const lockedPaths = onInsert.paths;
+    return { kind: 'replace', inserted, existing, lockedPaths, kept, isNested, isInsert, onChange };
   }
   const isOperators = rule.kind === 'operators';
   const full = isOperators
@@ -98,15 +98,15 @@ export function planWrite(
         pathsBelow: (path) => pathsBelow(schema, path),
         isNested,
       });
-  const always = schema.options.minimize === false ? full : minimize(full);
-  const onChange = toWrittenOnChange(always, onUpdate.document);
+  const operators = schema.options.minimize === false ? full : minimize(full);
+  const onChange = toWrittenOnChange(operators, onUpdate.document);
   const isSame = onUpdate === onInsert ? () => true : sameBytesFor(model);
-  const isOther = always !== full || isOtherOnInsert(always, inserted, isSame);
+  const isOther = operators !== full || isOtherOnInsert(operators, inserted, isSame);
   return {
     kind: 'update',
     inserted,
-    given: isOperators ? [] : onInsert.paths,
-    always,
+    lockedPaths: isOperators ? [] : onInsert.paths,
+    onUpdate: operators,
     onChange,
     usesOperators: isOperators,
     isInsert: toIsInsert(key, filter),

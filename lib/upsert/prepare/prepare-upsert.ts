@@ -58,7 +58,7 @@ export interface PreparedUpsert extends UpsertFilter {
   /** The error of the missing required paths: then the upsert may update a document, not insert one. */
   updateOnlyError: { error: unknown } | undefined;
   /** The documents that middleware saw. */
-  seen: MiddlewareDocuments;
+  middlewareDocuments: MiddlewareDocuments;
   /** True if `post('save')` middleware runs after the write. */
   runsPostSave: boolean;
 }
@@ -145,14 +145,14 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   }
   if (onUpdate !== onInsert) checkShardKeyStays(model, found.key, onUpdate.document);
   const write = planWrite(model, rule, document, onInsert, onUpdate, timestamps, found);
-  const seen = { inserted, existing };
+  const middlewareDocuments = { inserted, existing };
   return {
     model,
     target,
     ...found,
     write,
     updateOnlyError: onInsert.updateOnlyError,
-    seen,
+    middlewareDocuments,
     runsPostSave,
   };
 }

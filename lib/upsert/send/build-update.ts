@@ -2,9 +2,9 @@
 import type { AnyModel } from '../../mongoose-internals';
 import { show } from '../../options/show';
 import { isAtOrBelow } from '../../schema/path';
+import { pathsOf } from '../../write/write';
 import {
   isPlainObject,
-  pathsOf,
   valueAt,
   withoutEmpty,
   type Fields,
@@ -54,13 +54,13 @@ export function buildUpdate(
         `onConflict: "${write.kind}"; there it can add by this.set(path, value) only.`,
     );
   }
-  const added = addedOnInsert(byQuery as Operators, write.given);
+  const added = addedOnInsert(byQuery as Operators, write.lockedPaths);
   if (write.kind === 'skip') return setRestOnInsert({ $setOnInsert: added }, inserted);
 
   const { existing, kept, isNested, isInsert, onChange } = write;
   const forInsert = toReplacement(withValues(inserted, added), kept, isNested);
-  const always = Object.fromEntries(Object.entries(added).filter(([path]) => path in $set));
-  const replacement = withValues(existing, always);
+  const addedOnUpdate = Object.fromEntries(Object.entries(added).filter(([path]) => path in $set));
+  const replacement = withValues(existing, addedOnUpdate);
   const times = Object.keys(onChange.times);
   const untouched = toReplacement(replacement, [...kept, ...times], isNested);
   const forExisting = ifChanged(untouched, onChange);
@@ -86,11 +86,11 @@ function toUpdate(
   byQuery: Operators,
   isCompared: () => boolean,
 ): SentUpdate {
-  const { always, onChange, inserted, given, form } = write;
+  const { onUpdate, onChange, inserted, lockedPaths, form } = write;
   const { times, version } = onChange;
   const own = Object.keys(version === undefined ? times : { ...times, [version]: 1 });
-  const taken = [...given, ...pathsOf(always), ...own];
-  const operators = mergeFree(always, byQuery, taken);
+  const locked = [...lockedPaths, ...pathsOf(onUpdate), ...own];
+  const operators = mergeFree(onUpdate, byQuery, locked);
   const isPlain = form === 'operators' || (form === 'either' && !isCompared());
   if (isPlain || !isExpressible(operators)) {
     const all = {
@@ -100,18 +100,20 @@ function toUpdate(
     };
     return setRestOnInsert(all, inserted);
   }
-  const added = addedOnInsert(byQuery, given);
+  const added = addedOnInsert(byQuery, lockedPaths);
   return toPipeline(operators, write, withValues(inserted, added));
 }
 
 /** What the query's middleware adds to a new document. */
-function addedOnInsert({ $set, $setOnInsert }: Operators, given: string[]): Fields {
-  return mergeFree({}, { $setOnInsert: { ...$setOnInsert, ...$set } }, given).$setOnInsert ?? {};
+function addedOnInsert({ $set, $setOnInsert }: Operators, lockedPaths: string[]): Fields {
+  return (
+    mergeFree({}, { $setOnInsert: { ...$setOnInsert, ...$set } }, lockedPaths).$setOnInsert ?? {}
+  );
 }
 
-function mergeFree(ours: Operators, theirs: Operators, taken: string[]): Operators {
+function mergeFree(ours: Operators, theirs: Operators, locked: string[]): Operators {
   const isFree = (path: string) =>
-    !taken.some((one) => isAtOrBelow(one, path) || isAtOrBelow(path, one));
+    !locked.some((one) => isAtOrBelow(one, path) || isAtOrBelow(path, one));
   const merged = { ...ours };
   for (const [operator, fields] of Object.entries(theirs) as [`$${string}`, Fields][]) {
     const added = Object.entries(fields).filter(([path]) => isFree(path));

@@ -1,8 +1,8 @@
 /** Completes operators so that an insert stores the whole document. Pure. */
 import { isAtOrBelow } from '../../schema/path';
+import { pathsOf } from '../../write/write';
 import {
   isPlainObject,
-  pathsOf,
   withoutEmpty,
   type Fields,
   type Operators,

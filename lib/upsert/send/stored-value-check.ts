@@ -26,7 +26,7 @@ function typesOf(stored: unknown, value: unknown): object[] {
     return text === undefined ? [isType] : [isType, { $eq: [{ $toString: stored }, text] }];
   }
   if (Array.isArray(value)) {
-    return value.flatMap((one, place) => typesOf({ $arrayElemAt: [stored, place] }, one));
+    return value.flatMap((one, index) => typesOf({ $arrayElemAt: [stored, index] }, one));
   }
   const fields = value instanceof Map ? Object.fromEntries<unknown>(value) : value;
   if (!isPlainObject(fields)) return [];
