@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import { isUniqueValidationError } from '../convert/validation-error';
 import { isObject } from '../options/is-object';
-import { checkRules, integerRule, TEXT_RULE, type Rules } from '../options/rules';
+import { checkRules, integerRule, STRING_RULE, type Rules } from '../options/rules';
 import { isValidationError, listProblems, type ProblemDetailsEntry } from './list-problems';
 
 /** Options of `toProblemDetails(error, options)`. */
@@ -34,9 +34,9 @@ export interface ProblemDetails {
 }
 
 const RULES: Rules = {
-  type: TEXT_RULE,
-  title: TEXT_RULE,
-  instance: TEXT_RULE,
+  type: STRING_RULE,
+  title: STRING_RULE,
+  instance: STRING_RULE,
   status: integerRule(400, 599),
 };
 

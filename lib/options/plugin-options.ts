@@ -5,8 +5,8 @@ import {
   checkRules,
   CONFLICT_TARGET_RULE,
   FUNCTION_RULE,
-  isText,
-  isTextList,
+  isFilledString,
+  isStringList,
   type Rules,
 } from './rules';
 import { show } from './show';
@@ -128,17 +128,20 @@ export function findOptions(schema: AnySchema): UniqueGuardOptions {
   }
 }
 
-const isMessage = (value: unknown): boolean => isText(value) || typeof value === 'function';
+const isMessage = (value: unknown): boolean => isFilledString(value) || typeof value === 'function';
 
 const MESSAGE_RULES: Rules = {
   message: [isMessage, 'a string or a function that returns one'],
-  kind: [isText, 'a string'],
+  kind: [isFilledString, 'a string'],
 };
 
 const INDEX_RULES: Rules = {
   ...MESSAGE_RULES,
   // As a key of `errors`, `__proto__` would replace the object's prototype.
-  path: [(value) => isText(value) && value !== '__proto__', 'the path that shows the error'],
+  path: [
+    (value) => isFilledString(value) && value !== '__proto__',
+    'the path that shows the error',
+  ],
 };
 
 const RULES: Rules = {
@@ -147,7 +150,7 @@ const RULES: Rules = {
     (value) => isObject(value) && !Array.isArray(value),
     'an object by index name, such as { email_1: { message: "Already in use" } }',
   ],
-  hideValues: [(value) => value === true || isTextList(value), 'true or a list of paths'],
+  hideValues: [(value) => value === true || isStringList(value), 'true or a list of paths'],
   onUnexplained: FUNCTION_RULE,
   conflictTarget: CONFLICT_TARGET_RULE,
   collectAll: BOOLEAN_RULE,

@@ -3,8 +3,10 @@ import type { ClientSession } from 'mongoose';
 import { isObject } from './is-object';
 import { show } from './show';
 
-export const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
-export const isTextList = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+export const isFilledString = (value: unknown): boolean =>
+  typeof value === 'string' && value !== '';
+export const isStringList = (value: unknown): boolean =>
+  Array.isArray(value) && value.every(isFilledString);
 
 /** A check of one option, and what is allowed, in words. */
 export type Rule = [check: (value: unknown) => boolean, allowed: string];
@@ -13,7 +15,7 @@ export type Rule = [check: (value: unknown) => boolean, allowed: string];
 export type Rules = Record<string, Rule>;
 
 const isPaths = (value: unknown): boolean =>
-  isText(value) || (isTextList(value) && (value as unknown[]).length > 0);
+  isFilledString(value) || (isStringList(value) && (value as unknown[]).length > 0);
 
 export const PATHS_RULE: Rule = [isPaths, 'a path or a list of paths'];
 
@@ -24,7 +26,7 @@ export const CONFLICT_TARGET_RULE: Rule = [
 
 export const BOOLEAN_RULE: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 
-export const TEXT_RULE: Rule = [isText, 'a string that is not empty'];
+export const STRING_RULE: Rule = [isFilledString, 'a string that is not empty'];
 
 export const FUNCTION_RULE: Rule = [(value) => typeof value === 'function', 'a function'];
 

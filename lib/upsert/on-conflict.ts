@@ -1,7 +1,7 @@
 /** The option `onConflict`: its types, its parser and its checks. Pure. */
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
-import { isTextList } from '../options/rules';
+import { isStringList } from '../options/rules';
 import { show } from '../options/show';
 import { isInArray } from '../schema/conflict-target';
 import type { PathOf } from '../schema/document-of';
@@ -74,8 +74,8 @@ export function findConflictRule(onConflict: unknown): ConflictRule | undefined 
   const entries = Object.entries(onConflict);
   const [[name, value] = ['', undefined]] = entries;
   if (entries.length === 1 && (name === 'only' || name === 'except')) {
-    const paths = isTextList(value) ? (value as string[]) : [];
-    return paths.length > 0 || (name === 'except' && isTextList(value))
+    const paths = isStringList(value) ? (value as string[]) : [];
+    return paths.length > 0 || (name === 'except' && isStringList(value))
       ? { kind: name, paths }
       : undefined;
   }
