@@ -180,6 +180,85 @@ export function hasOwnValidators(schema: AnySchema): boolean {
   return !isObject(paths) || Object.values(paths).some((type) => isOwn(type as PathType));
 }
 
+/** A path whose value in a new document depends on nothing but the input. */
+export interface IndependentPath {
+  /** Runs the setters and casts; throws a CastError. Undefined if only a document casts its values. */
+  cast: ((value: unknown) => unknown) | undefined;
+  /** Undefined if every value is valid. */
+  isInvalid: ((value: unknown) => boolean) | undefined;
+  /** Undefined if the path has no default. */
+  makeDefault: (() => unknown) | undefined;
+}
+
+const SCALARS = new Set(['String', 'Number', 'Boolean', 'Date', 'ObjectId']);
+
+/**
+ * Undefined if a setter, getter or default may read the document. Relies on `setters`, `getters`,
+ * `validators`, `defaultValue`, `applySetters()` and `doValidateSync()` of paths, and on `callQueue` of
+ * schemas; undefined if one is missing.
+ */
+export function findIndependentPath(
+  { base, schema }: AnyModel,
+  type: PathType,
+): IndependentPath | undefined {
+  const { setters, getters, validators, applySetters, doValidateSync } = membersOf(type);
+  const lists = [setters, getters, validators, membersOf(schema)['callQueue']];
+  const [setting = [], getting = [], validating = [], calling = []] = lists as object[][];
+  const isKnown =
+    lists.every(Array.isArray) &&
+    typeof applySetters === 'function' &&
+    typeof doValidateSync === 'function';
+  if (!isKnown || getting.length > 0 || calling.length > 0) return undefined;
+  const hasValidators = validating.length > 0;
+  if (!SCALARS.has(String(type.instance))) {
+    const byDefault = hasValidators ? undefined : findDefault(type, undefined);
+    return byDefault && { cast: undefined, isInvalid: undefined, ...byDefault };
+  }
+  const ofMongoose = resolveBuiltInSetters(base);
+  if (!setting.every((setter) => ofMongoose.has(sourceOf(setter)))) return undefined;
+  const cast = (value: unknown): unknown => applySetters.call(type, value);
+  const isInvalid = (value: unknown) => isObject(doValidateSync.call(type, value));
+  const byDefault = findDefault(type, cast);
+  return byDefault && { cast, isInvalid: hasValidators ? isInvalid : undefined, ...byDefault };
+}
+
+/** An arrow function without parameters, which cannot read the document. */
+const WITHOUT_PARAMETERS = /^\(\s*\)\s*=>/;
+
+function findDefault(
+  type: PathType,
+  cast: IndependentPath['cast'],
+): Pick<IndependentPath, 'makeDefault'> | undefined {
+  const { defaultValue } = membersOf(type);
+  const { default: declared, auto } = (type.options ?? {}) as { default?: unknown; auto?: boolean };
+  if (defaultValue === undefined) {
+    return declared === undefined && !auto ? { makeDefault: undefined } : undefined;
+  }
+  if (type.instance === 'Array' && declared === undefined) return { makeDefault: () => [] };
+  if (cast === undefined) return undefined;
+  const castDefault = (value: unknown) => (value === undefined ? undefined : cast(value));
+  if (typeof defaultValue !== 'function') return { makeDefault: () => castDefault(defaultValue) };
+  const isOfMongoose = auto === true && defaultValue.name === 'defaultId';
+  const isIndependent =
+    isOfMongoose || defaultValue === Date.now || WITHOUT_PARAMETERS.test(sourceOf(defaultValue));
+  if (!isIndependent) return undefined;
+  return { makeDefault: () => castDefault((defaultValue as () => unknown)()) };
+}
+
+const builtInSetters = new WeakMap<Mongoose, Set<string>>();
+
+/** The sources of the setters that Mongoose makes of options; they do not read a new document. */
+function resolveBuiltInSetters(base: Mongoose): Set<string> {
+  let sources = builtInSetters.get(base);
+  if (sources === undefined) {
+    const text = { type: String, lowercase: true, uppercase: true, trim: true, immutable: true };
+    const { paths } = new base.Schema({ text }) as AnySchema;
+    const setters = Object.values(paths).flatMap((type) => membersOf(type)['setters'] as object[]);
+    builtInSetters.set(base, (sources = new Set(setters.map(sourceOf))));
+  }
+  return sources;
+}
+
 /**
  * The schemas of embedded discriminators, which `childSchemas` leaves out. Relies on `discriminators` of
  * schemas; without it there are none.

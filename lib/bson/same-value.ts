@@ -28,8 +28,19 @@ export function sameBytesFor({ base }: AnyModel): IsSameValue {
     if (Object.is(a, b)) return true;
     if ([a, b].some((one) => one === undefined || typeof one === 'string')) return false;
     if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
+    // A stored integer as the driver reads it; it sends -0 as a Double.
+    if (typeof a === 'number' && isInt32(b)) return a === b.value && !Object.is(a, -0);
     return Buffer.compare(toBytes(a), toBytes(b)) === 0;
   };
+}
+
+function isInt32(value: unknown): value is { value: number } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    '_bsontype' in value &&
+    value._bsontype === 'Int32'
+  );
 }
 
 /** By structure: the driver may be another copy. */

@@ -5,7 +5,7 @@
 import { captureFrames, setFrames } from '../convert/stack';
 import { isUniqueValidationError } from '../convert/validation-error';
 import { isMongooseDocument, type AnyDocument, type AnyModel } from '../mongoose-internals';
-import { runPostSaveMiddleware, toSaveError } from './post-save';
+import { runPostSaveMiddleware, toSaveError, type MiddlewareDocuments } from './post-save';
 import {
   prepareUpsert,
   startUpsertCall,
@@ -44,13 +44,10 @@ export async function saveOrUpsert(
   const { attempts, ...sent } = await sendUntilDone(call, prepared, options);
   const { doc, created, changed } = sent;
   const isWritten = created || call.rule.kind !== 'skip';
-  if (isWritten && prepared.runsPostSave) {
-    const isHydrated = isMongooseDocument(doc);
-    await runPostSaveMiddleware(
-      isHydrated ? doc : hydrate(prepared, sent.stored),
-      prepared.middlewareDocuments,
-      created,
-    );
+  const { model, middlewareDocuments: documents } = prepared;
+  if (isWritten && prepared.runsPostSave && documents) {
+    const written = isMongooseDocument(doc) ? doc : hydrate(model, documents, sent.stored);
+    await runPostSaveMiddleware(written, documents, created);
   }
   return { doc, created, changed, attempts };
 }
@@ -71,7 +68,8 @@ async function sendUntilDone(
       if (!isRace || attempts > maxRetries) {
         // V8 keeps ten frames. The driver fills them, so the caller's frames would be missing.
         if (isUniqueValidationError(error)) setFrames(error, captureFrames());
-        throw await toSaveError(prepared.middlewareDocuments.inserted, options, error);
+        const { middlewareDocuments: documents } = prepared;
+        throw documents ? await toSaveError(documents.inserted, options, error) : error;
       }
       await waitBeforeRetry(attempts - 1);
     }
@@ -79,8 +77,8 @@ async function sendUntilDone(
 }
 
 /** With `lean`, `post('save')` middleware still gets a hydrated document. */
-function hydrate({ model, middlewareDocuments }: PreparedUpsert, stored: unknown): AnyDocument {
+function hydrate(model: AnyModel, { inserted }: MiddlewareDocuments, stored: unknown): AnyDocument {
   const document = model.hydrate(stored) as unknown as AnyDocument;
-  document.$session(middlewareDocuments.inserted.$session());
+  document.$session(inserted.$session());
   return document;
 }

@@ -1,7 +1,7 @@
 /** Runs one batch of saveOrUpsertMany: prepares its rows, sends them and retries lost races. */
 import { setImmediate } from 'node:timers/promises';
 import { findSession, type AnyModel } from '../../mongoose-internals';
-import { hasErrorMiddleware, toSaveError } from '../post-save';
+import { toSaveError } from '../post-save';
 import { prepareUpsert, type UpsertCall } from '../prepare/prepare-upsert';
 import { findMaxRetries } from '../send/retry';
 import { isSmall, buildUpdate } from '../send/build-update';
@@ -93,13 +93,8 @@ async function prepareRow(
   cast: Map<AnyModel, Promise<object>>,
 ): Promise<Row | ReadyRow> {
   try {
-    const { middlewareDocuments, ...others } = await prepareUpsert(call, input);
-    const { model, write } = others;
-    const needsDocuments = others.runsPostSave || hasErrorMiddleware(model, call.options);
-    const prepared = {
-      ...others,
-      middlewareDocuments: needsDocuments ? middlewareDocuments : undefined,
-    };
+    const prepared = await prepareUpsert(call, input);
+    const { model, write } = prepared;
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
     const update = buildUpdate(write, await operators, () => false);

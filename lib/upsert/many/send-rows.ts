@@ -3,18 +3,12 @@ import type { ClientSession } from 'mongoose';
 import { captureFrames, setFrames, withoutStack } from '../../convert/stack';
 import { isInTransaction, type AnyModel } from '../../mongoose-internals';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
-import type { MiddlewareDocuments } from '../post-save';
 import { convertUpsertError, sendFindAndModify } from '../send/find-and-modify';
 import type { SentUpdate } from '../send/build-update';
 
-/** Without the documents where no middleware needs them after the write: they are most of a batch's memory. */
-type PreparedRow = Omit<PreparedUpsert, 'middlewareDocuments'> & {
-  middlewareDocuments: MiddlewareDocuments | undefined;
-};
-
 /** One input of a batch, and its outcome once it is known. */
 export interface Row {
-  prepared?: PreparedRow;
+  prepared?: PreparedUpsert;
   outcome?: Written | { error: Error };
 }
 
@@ -27,7 +21,7 @@ export interface Written {
 
 /** A row that can be sent. */
 export interface ReadyRow extends Row {
-  prepared: PreparedRow;
+  prepared: PreparedUpsert;
   /** The same string for equal keys. A collation may consider more keys equal. */
   keyText: string;
   /** The caller's update with operators, cast. */

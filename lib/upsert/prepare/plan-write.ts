@@ -60,11 +60,10 @@ export type IsNested = (path: string) => boolean;
 export function planWrite(
   model: AnyModel,
   rule: ConflictRule,
-  inserted: Fields,
+  { document: inserted, key, filter }: UpsertFilter & { document: Fields },
   onInsert: Changes,
   onUpdate: Changes,
   { updatedAt }: TimestampPaths,
-  { key, filter }: UpsertFilter,
 ): UpsertWrite {
   if (rule.kind === 'skip') return { kind: 'skip', inserted, lockedPaths: onInsert.paths };
   const schema = model.schema as AnySchema;

@@ -23,8 +23,14 @@ import {
   findConflictRule,
   type ConflictRule,
 } from '../on-conflict';
-import { hasPostSave, toSaveError, type MiddlewareDocuments } from '../post-save';
+import {
+  hasErrorMiddleware,
+  hasPostSave,
+  toSaveError,
+  type MiddlewareDocuments,
+} from '../post-save';
 import { checkInput, skipsMiddleware, type UpsertOptions } from '../upsert-options';
+import { findCastScalars, type CastScalars } from './cast-scalars';
 import {
   findChanges,
   isBelowAny,
@@ -48,6 +54,9 @@ export interface UpsertCall {
   rule: ConflictRule;
   /** Does nothing of the user's run while an input is prepared, setters and defaults aside? */
   isPlain: boolean;
+  /** May middleware run after the write? Otherwise no document is kept: they take most of the memory. */
+  keepsDocuments: boolean;
+  castScalars: CastScalars | undefined;
 }
 
 export interface PreparedUpsert extends UpsertFilter {
@@ -57,8 +66,8 @@ export interface PreparedUpsert extends UpsertFilter {
   write: UpsertWrite;
   /** The error of the missing required paths: then the upsert may update a document, not insert one. */
   updateOnlyError: { error: unknown } | undefined;
-  /** The documents that middleware saw. */
-  middlewareDocuments: MiddlewareDocuments;
+  /** The documents that middleware saw; undefined if none runs after the write. */
+  middlewareDocuments: MiddlewareDocuments | undefined;
   /** True if `post('save')` middleware runs after the write. */
   runsPostSave: boolean;
 }
@@ -70,7 +79,13 @@ export function startUpsertCall(model: AnyModel, options: UpsertOptions): Upsert
   // Never undefined: the check of the options has rejected invalid values.
   const rule = findConflictRule(options.onConflict) as ConflictRule;
   checkConflictRule(model, rule);
-  return { model, options, named, rule, isPlain: isPlainModel(model) };
+  const isPlain = isPlainModel(model);
+  const keepsDocuments = [model, ...Object.values(model.discriminators ?? {})].some(
+    (one) => hasPostSave(one, options) || hasErrorMiddleware(one, options),
+  );
+  const isDocumentNeeded = !isPlain || keepsDocuments || options.timestamps === false;
+  const castScalars = isDocumentNeeded ? undefined : findCastScalars(model);
+  return { model, options, named, rule, isPlain, keepsDocuments, castScalars };
 }
 
 interface Outcome extends Changes {
@@ -80,7 +95,33 @@ interface Outcome extends Changes {
 /** Casts, validates and runs middleware as a save would; nothing is sent. */
 export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<PreparedUpsert> {
   checkInput(input, call.model);
-  const { options, named, rule, isPlain } = call;
+  const { model, castScalars } = call;
+  const scalars = castScalars?.(input);
+  if (scalars === undefined) return prepareDocument(call, input);
+  const paths = Object.keys(input);
+  const onInsert = {
+    document: scalars,
+    paths,
+    additions: NO_ADDITIONS,
+    updateOnlyError: undefined,
+  };
+  const located = locate(call, model, paths, onInsert);
+  const timestamps = timestampPaths(model.schema as AnySchema);
+  const write = planWrite(model, call.rule, located, onInsert, onInsert, timestamps);
+  const { target, key, filter } = located;
+  return { model, target, key, filter, write, ...NOTHING_RUNS };
+}
+
+const NO_ADDITIONS: Changes['additions'] = new Map();
+
+const NOTHING_RUNS = {
+  updateOnlyError: undefined,
+  middlewareDocuments: undefined,
+  runsPostSave: false,
+};
+
+async function prepareDocument(call: UpsertCall, input: object): Promise<PreparedUpsert> {
+  const { options, rule, isPlain } = call;
   // Mongoose keeps the objects of a Mixed path themselves, and middleware may change them.
   const copy = isPlain ? input : (copyOf(input) as object);
   const inserted = new call.model(input) as unknown as AnyDocument;
@@ -95,7 +136,6 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     ...(!setsTimestamps && { timestamps: false }),
   };
   const mayChange = !isPlain && hasMiddleware(model);
-  const runsPostSave = hasPostSave(model, options);
   const run = async (document: AnyDocument, before: Snapshot | undefined): Promise<Outcome> => {
     try {
       return await runAll(document, before);
@@ -122,13 +162,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   } finally {
     readIsNew = watch.stop();
   }
-  const document = withVersionKey(model.schema, onInsert.document);
-  const target =
-    named ??
-    findGivenTarget(model, (path) => isBelowAny(given, path) && valueAt(document, path) != null);
-  if (rule.kind === 'operators') checkTargetStays(target, rule.operators);
-  const written = [...given, ...onInsert.paths];
-  const found = toUpsertFilter(model, target, document, written, rule.kind === 'replace');
+  const located = locate(call, model, given, onInsert);
   // Values that middleware set because `isNew` was true must not be written to a document that exists, so
   // middleware runs once more with `isNew` false.
   let existing = inserted;
@@ -143,18 +177,36 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
     );
     onUpdate = await run(existing, mayChange ? takeSnapshot(model, existing) : undefined);
   }
-  if (onUpdate !== onInsert) checkShardKeyStays(model, found.key, onUpdate.document);
-  const write = planWrite(model, rule, document, onInsert, onUpdate, timestamps, found);
-  const middlewareDocuments = { inserted, existing };
+  if (onUpdate !== onInsert) checkShardKeyStays(model, located.key, onUpdate.document);
+  const { target, key, filter } = located;
+  const { updateOnlyError } = onInsert;
   return {
     model,
     target,
-    ...found,
-    write,
-    updateOnlyError: onInsert.updateOnlyError,
-    middlewareDocuments,
-    runsPostSave,
+    key,
+    filter,
+    write: planWrite(model, rule, located, onInsert, onUpdate, timestamps),
+    updateOnlyError,
+    middlewareDocuments: call.keepsDocuments ? { inserted, existing } : undefined,
+    runsPostSave: call.keepsDocuments && hasPostSave(model, options),
   };
+}
+
+/** The conflict target of an input, the filter for it, and the document with its version. */
+function locate(
+  { named, rule }: UpsertCall,
+  model: AnyModel,
+  given: string[],
+  onInsert: Changes,
+): UpsertFilter & { target: UniqueIndex; document: Fields } {
+  const document = withVersionKey(model.schema, onInsert.document);
+  const target =
+    named ??
+    findGivenTarget(model, (path) => isBelowAny(given, path) && valueAt(document, path) != null);
+  if (rule.kind === 'operators') checkTargetStays(target, rule.operators);
+  const written = [...given, ...onInsert.paths];
+  const found = toUpsertFilter(model, target, document, written, rule.kind === 'replace');
+  return { ...found, target, document };
 }
 
 const NOBODY_ASKS = { stop: () => false };

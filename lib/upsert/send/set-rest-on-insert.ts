@@ -1,5 +1,5 @@
 /** Completes operators so that an insert stores the whole document. Pure. */
-import { isAtOrBelow } from '../../schema/path';
+import { prefixesOf } from '../../schema/path';
 import { pathsOf } from '../../write/write';
 import {
   isPlainObject,
@@ -11,20 +11,27 @@ import {
 /** Adds `$setOnInsert` for all values of `inserted` that the operators do not write. */
 export function setRestOnInsert(operators: Operators, inserted: Fields): Operators {
   const rest: Fields = {};
-  addRest(inserted, '', pathsOf(operators), rest);
+  const taken = pathsOf(operators);
+  addRest(inserted, '', new Set(taken), new Set(taken.flatMap(prefixesOf)), rest);
   return withoutEmpty({ ...operators, $setOnInsert: { ...rest, ...operators.$setOnInsert } });
 }
 
-/** Adds to `rest` every value whose path is neither in `taken` nor above or below one of its paths. */
-function addRest(value: Fields, prefix: string, taken: string[], rest: Fields): void {
+/** Adds to `rest` every value whose path is neither taken nor above or below a path that is. */
+function addRest(
+  value: Fields,
+  prefix: string,
+  taken: Set<string>,
+  aboveTaken: Set<string>,
+  rest: Fields,
+): void {
   for (const [key, child] of Object.entries(value)) {
     const path = prefix + key;
-    if (child === undefined || taken.some((other) => isAtOrBelow(path, other))) continue;
-    const isAbove = taken.some((other) => isAtOrBelow(other, path));
-    if (!isAbove) rest[path] = child;
+    // Its parents are not taken: otherwise this value would not have been reached.
+    if (child === undefined || taken.has(path)) continue;
+    if (!aboveTaken.has(path)) rest[path] = child;
     // A Map is an object on the server.
     else if (child instanceof Map)
-      addRest(Object.fromEntries(child) as Fields, `${path}.`, taken, rest);
-    else if (isPlainObject(child)) addRest(child, `${path}.`, taken, rest);
+      addRest(Object.fromEntries(child) as Fields, `${path}.`, taken, aboveTaken, rest);
+    else if (isPlainObject(child)) addRest(child, `${path}.`, taken, aboveTaken, rest);
   }
 }
