@@ -88,8 +88,8 @@ interface UniqueGuardStatics {
    * `post('save')` on each written document. No query middleware runs.
    *
    * For each batch: one query that finds the rows that are stored already, and one `bulkWrite` of the
-   * others. Memory holds one batch and an entry for each input, or with `results: 'failed'` for each that
-   * failed.
+   * others. While a batch is sent, the next one is prepared. Memory holds two batches and an entry for each
+   * input, or with `results: 'failed'` for each that failed.
    *
    * @param inputs an array, an iterable or an async iterable of inputs
    * @param options see {@link SaveOrUpsertManyOptions}

@@ -65,9 +65,9 @@ export function pathsOf(
 ): string[] {
   return Object.entries(update).flatMap(([operator, operand]: [string, unknown]) => {
     if (!isCounted(operator) || typeof operand !== 'object' || operand === null) return [];
+    const paths = Object.keys(operand);
     // $rename also writes the path that its operand names.
-    const targets = operator === '$rename' ? Object.values(operand).map(String) : [];
-    return [...Object.keys(operand), ...targets];
+    return operator === '$rename' ? [...paths, ...Object.values(operand).map(String)] : paths;
   });
 }
 

@@ -1,9 +1,9 @@
 /** `Model.saveOrUpsertMany()`: reads inputs in batches, prepares and sends each batch, counts the results. */
 import { addHidden } from '../../convert/validation-error';
-import type { AnyModel } from '../../mongoose-internals';
+import { findSession, type AnyModel } from '../../mongoose-internals';
 import { show } from '../../options/show';
 import { findTargets } from '../../schema/conflict-target';
-import { startUpsertCall } from '../prepare/prepare-upsert';
+import { startUpsertCall, type UpsertCall } from '../prepare/prepare-upsert';
 import { checkOptionsOfMany, type SaveOrUpsertManyOptions } from '../upsert-options';
 import { completeIds } from './complete-ids';
 import { runPostSaveOfRows } from './run-post-save-of-rows';
@@ -72,8 +72,7 @@ export async function saveOrUpsertMany(
   } as const;
   let done = 0;
   try {
-    for await (const batch of toBatches(inputs, batchSize)) {
-      const rows = await prepareRows(call, batch);
+    for await (const rows of prepareAhead(call, toBatches(inputs, batchSize), ordered)) {
       try {
         await runBatch(call, rows, ordered);
       } finally {
@@ -117,6 +116,40 @@ async function* toBatches(inputs: Inputs, size: number): AsyncGenerator<unknown[
     batch = [];
   }
   if (batch.length > 0) yield batch;
+}
+
+/**
+ * The rows of each batch. While a batch is sent, the next one is prepared, unless its middleware may depend
+ * on what was sent: in order, or in a session, which takes one command at a time.
+ */
+async function* prepareAhead(
+  call: UpsertCall,
+  batches: AsyncGenerator<unknown[]>,
+  ordered: boolean,
+): AsyncGenerator<Row[]> {
+  const { model, options, isPlain } = call;
+  const isAhead = isPlain || !(ordered || findSession(model, options.session));
+  const reading = { isPending: false };
+  const prepareNext = async (): Promise<Row[] | undefined> => {
+    reading.isPending = true;
+    const batch = await batches.next().finally(() => (reading.isPending = false));
+    return batch.done ? undefined : prepareRows(call, batch.value);
+  };
+  try {
+    let next = prepareNext();
+    for (let rows = await next; rows !== undefined; rows = await next) {
+      if (isAhead) next = prepareNext();
+      // Awaited only after the batch is sent; its error must not count as unhandled until then.
+      next.catch(() => undefined);
+      yield rows;
+      if (!isAhead) next = prepareNext();
+    }
+  } finally {
+    // After an error, or the end of an ordered call. A read that never ends must not delay it.
+    const closed = batches.return(undefined);
+    if (reading.isPending) closed.catch(() => undefined);
+    else await closed;
+  }
 }
 
 interface Counting {

@@ -17,14 +17,20 @@ export async function skipUnchanged(
   options: UpsertOptions,
   rows: ReadyRow[],
 ): Promise<void> {
-  const compared = rows.filter((row) => findOperators(row) !== undefined);
-  if (compared.length === 0) return;
-  const paths = compared.flatMap((row) => pathsOf(findOperators(row) as Operators));
-  const stored = await findStored(model, options, compared, [...new Set(paths)]);
+  const compared = new Map<ReadyRow, Operators>();
+  const paths = new Set<string>();
+  for (const row of rows) {
+    const operators = findOperators(row);
+    if (operators === undefined) continue;
+    compared.set(row, operators);
+    for (const path of pathsOf(operators)) paths.add(path);
+  }
+  if (compared.size === 0) return;
+  const stored = await findStored(model, options, [...compared.keys()], [...paths]);
   const isSame = sameBytesFor(model);
   for (const [row, document] of stored) {
     row.storedId = document['_id'];
-    const { $set = {}, $unset = {} } = findOperators(row) as Operators;
+    const { $set = {}, $unset = {} } = compared.get(row) as Operators;
     const isStored =
       Object.entries($set).every(([path, value]) => isSame(value, valueAt(document, path))) &&
       Object.keys($unset).every((path) => valueAt(document, path) === undefined);

@@ -27,12 +27,13 @@ export function outermost(paths: string[]): string[] {
 
 /** The value at a dotted path, through objects, arrays and Maps. */
 export function valueAt(document: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((value, segment) => {
-    if (value instanceof Map) return value.get(segment);
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment))
-      return undefined;
-    return (value as Fields)[segment];
-  }, document);
+  return path.includes('.') ? path.split('.').reduce(childOf, document) : childOf(document, path);
+}
+
+function childOf(value: unknown, name: string): unknown {
+  if (value instanceof Map) return value.get(name);
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+  return (value as Fields)[name];
 }
 
 export function isPlainObject(value: unknown): value is Fields {

@@ -88,9 +88,12 @@ function toUpdate(
 ): SentUpdate {
   const { onUpdate, onChange, inserted, lockedPaths, form } = write;
   const { times, version } = onChange;
-  const own = Object.keys(version === undefined ? times : { ...times, [version]: 1 });
-  const locked = [...lockedPaths, ...pathsOf(onUpdate), ...own];
-  const operators = mergeFree(onUpdate, byQuery, locked);
+  const findLocked = () => {
+    const own = Object.keys(version === undefined ? times : { ...times, [version]: 1 });
+    return [...lockedPaths, ...pathsOf(onUpdate), ...own];
+  };
+  const isAlone = Object.keys(byQuery).length === 0;
+  const operators = isAlone ? onUpdate : mergeFree(onUpdate, byQuery, findLocked());
   const isPlain = form === 'operators' || (form === 'either' && !isCompared());
   if (isPlain || !isExpressible(operators)) {
     const all = {

@@ -11,8 +11,12 @@ import {
 /** Adds `$setOnInsert` for all values of `inserted` that the operators do not write. */
 export function setRestOnInsert(operators: Operators, inserted: Fields): Operators {
   const rest: Fields = {};
-  const taken = pathsOf(operators);
-  addRest(inserted, '', new Set(taken), new Set(taken.flatMap(prefixesOf)), rest);
+  const taken = new Set(pathsOf(operators));
+  const aboveTaken = new Set<string>();
+  for (const path of taken) {
+    if (path.includes('.')) for (const prefix of prefixesOf(path)) aboveTaken.add(prefix);
+  }
+  addRest(inserted, '', taken, aboveTaken, rest);
   return withoutEmpty({ ...operators, $setOnInsert: { ...rest, ...operators.$setOnInsert } });
 }
 

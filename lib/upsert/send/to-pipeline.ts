@@ -22,7 +22,8 @@ export function isExpressible(operators: Operators): boolean {
 
 /** In an expression, a name that begins with `$` has another meaning, and an empty name is an error. */
 function isPlainPath(path: string): boolean {
-  return path.split('.').every((name) => name !== '' && !name.startsWith('$'));
+  const names = path.includes('.') ? path.split('.') : [path];
+  return names.every((name) => name !== '' && !name.startsWith('$'));
 }
 
 /** A pipeline that applies the operators to a document that exists, or else stores `inserted`. */
