@@ -99,6 +99,7 @@ function compile(mongoose: Mongoose, { schema: spec, id, strategy }: Case) {
     }),
     ...(id && { _id: mongoose.Schema.Types[id] }),
   });
+  schema.set('autoCreate', false);
   schema.plugin(uniqueGuard);
   const name = `Thing${String(count)}`;
   const model = mongoose.model(name, schema, COLLECTION) as unknown as AnyModel;
@@ -282,8 +283,11 @@ async function update(
 /** Not by a query, which would leave out what `select: false` hides. */
 function load(model: AnyModel, stored: Doc): InstanceType<AnyModel> {
   const document = model.hydrate(promoted(model, stored)) as unknown as InstanceType<AnyModel>;
-  // A save stores the defaults of what is not stored, an upsert only in a new document.
-  const hasDefaults = printed(model, document.toBSON() as Doc) !== printed(model, stored);
+  // A save stores the defaults of what is not stored, an upsert only in a new document. Without `minimize`
+  // of the document, it also stores an empty default of a subdocument that has it.
+  const { minimize } = model.schema.options;
+  const loaded = minimize === false ? document.toObject({ minimize: false }) : document.toBSON();
+  const hasDefaults = printed(model, loaded as Doc) !== printed(model, stored);
   if (hasDefaults) throw new Error('no reference');
   return document;
 }
