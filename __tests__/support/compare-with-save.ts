@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Mongoose } from 'mongoose';
 import { uniqueGuard } from 'mongoose-unique-guard';
+import { isPlainObject } from '../../lib/upsert/prepare/paths-and-values';
 import { OBSERVED, toSchema } from './build-schema';
 import {
   INPUTS,
@@ -259,12 +260,14 @@ async function update(
   );
   const entries = Object.entries(input).filter(([name]) => isWritten(alias.get(name) ?? name));
   document.set(Object.fromEntries(entries));
-  for (const [name] of entries) {
+  for (const [name, value] of entries) {
     // What cannot be set was not given.
     const path = alias.get(name) ?? name;
     const type = (document.$__schema as AnyModel['schema']).path(path) as
       { options: Doc } | undefined;
-    if (!type?.options['immutable']) document.markModified(path);
+    if (type?.options['immutable']) continue;
+    document.markModified(path);
+    markBelow(document, path, value);
   }
   await document.save();
   const after = await readOne(model);
@@ -278,6 +281,17 @@ async function update(
     else Reflect.deleteProperty(written, path);
   }
   return keep(model, before, after, written);
+}
+
+/** The subdocuments of a given one; one that is equal to what is stored would not be validated. */
+function markBelow(document: InstanceType<AnyModel>, above: string, value: unknown): void {
+  if (!isPlainObject(value)) return;
+  for (const [name, below] of Object.entries(value)) {
+    const path = `${above}.${name}`;
+    const subdocument = document.get(path) as { $isSubdocument?: true } | null | undefined;
+    if (subdocument?.$isSubdocument) document.markModified(path);
+    markBelow(document, path, below);
+  }
 }
 
 /** Not by a query, which would leave out what `select: false` hides. */
