@@ -263,7 +263,7 @@ const mutableSchema = (schema: SchemaSpec): SchemaSpec => ({
 
 /** Inside an array, a save drops an empty object of a Mixed value from a new document alone. */
 const withoutEmpty = (value: unknown): unknown =>
-  JSON.stringify(value)?.includes('{}') ? ABSENT : value;
+  JSON.stringify([value]).includes('{}') ? ABSENT : value;
 
 /**
  * `new Model({ nested: {} }).save()` fails with `val.keys is not a function` where the nested object holds a
