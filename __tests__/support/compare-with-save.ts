@@ -294,6 +294,11 @@ function markBelow(document: InstanceType<AnyModel>, above: string, value: unkno
   }
 }
 
+/** Mongoose 9 has renamed the method. */
+function changesOf(document: InstanceType<AnyModel>): object {
+  return '$getChanges' in document ? document.$getChanges() : document.getChanges();
+}
+
 /** Not by a query, which would leave out what `select: false` hides. */
 function load(model: AnyModel, stored: Doc): InstanceType<AnyModel> {
   const document = model.hydrate(promoted(model, stored)) as unknown as InstanceType<AnyModel>;
@@ -303,7 +308,7 @@ function load(model: AnyModel, stored: Doc): InstanceType<AnyModel> {
   const loaded = minimize === false ? document.toObject({ minimize: false }) : document.toBSON();
   const hasDefaults = printed(model, loaded as Doc) !== printed(model, stored);
   // Mongoose 8 saves the default of an array in a default subdocument of a discriminator again.
-  const hasChanges = Object.keys(document.getChanges()).length > 0;
+  const hasChanges = Object.keys(changesOf(document)).length > 0;
   if (hasDefaults || hasChanges) throw new Error('no reference');
   return document;
 }
