@@ -2,6 +2,7 @@
 import { Schema } from 'mongoose';
 import { TIMESTAMPS, toAlias, type Field, type HookSpec, type SchemaSpec } from './random-schema';
 import type { Doc } from './writes';
+import { isPlainObject } from '../../lib/upsert/prepare/paths-and-values';
 
 const DEFAULTS: Record<string, unknown> = {
   String: 'd',
@@ -21,6 +22,7 @@ const DEFAULTS: Record<string, unknown> = {
 type Hooked = Doc & {
   isNew: boolean;
   $locals: Doc;
+  schema: Schema;
   toBSON(): Doc;
   isModified(path: string): boolean;
   parent?(): Hooked;
@@ -59,10 +61,23 @@ const DOES: Record<HookSpec['does'], (document: Hooked, texts: string[]) => void
 export const OBSERVED: string[] = [];
 
 function observe(document: Hooked): void {
-  // An empty subdocument is not stored, so it is none after an upsert.
-  if (Object.keys(document.toBSON()).length === 0) return;
+  if (isEmpty(document.schema, document.toBSON())) return;
   const { isNew, $locals, mark, made } = document;
   OBSERVED.push(JSON.stringify({ isNew, wasNew: $locals['wasNew'], mark, made }));
+}
+
+/**
+ * An empty subdocument is not stored, so it is none after an upsert. Neither the time of its last change,
+ * which a save sets by what was stored before, nor what `select: false` hides from the document that
+ * saveOrUpsert returns can tell.
+ */
+function isEmpty(schema: Schema, values: object, prefix = ''): boolean {
+  return Object.entries(values).every(([name, value]: [string, unknown]) => {
+    const path = prefix + name;
+    const { options } = (schema.path(path) as { options?: Doc } | undefined) ?? {};
+    if (['updatedAt', 'changed_at'].includes(name) || options?.['select'] === false) return true;
+    return isPlainObject(value) && isEmpty(schema, value, `${path}.`);
+  });
 }
 
 export function toSchema(spec: SchemaSpec, extra: Doc = {}): Schema {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Mongoose } from 'mongoose';
 import { uniqueGuard } from 'mongoose-unique-guard';
+import { isPlainObject } from '../../lib/upsert/prepare/paths-and-values';
 import { OBSERVED, toSchema } from './build-schema';
 import {
   INPUTS,
@@ -99,6 +100,7 @@ function compile(mongoose: Mongoose, { schema: spec, id, strategy }: Case) {
     }),
     ...(id && { _id: mongoose.Schema.Types[id] }),
   });
+  schema.set('autoCreate', false);
   schema.plugin(uniqueGuard);
   const name = `Thing${String(count)}`;
   const model = mongoose.model(name, schema, COLLECTION) as unknown as AnyModel;
@@ -258,12 +260,14 @@ async function update(
   );
   const entries = Object.entries(input).filter(([name]) => isWritten(alias.get(name) ?? name));
   document.set(Object.fromEntries(entries));
-  for (const [name] of entries) {
+  for (const [name, value] of entries) {
     // What cannot be set was not given.
     const path = alias.get(name) ?? name;
     const type = (document.$__schema as AnyModel['schema']).path(path) as
       { options: Doc } | undefined;
-    if (!type?.options['immutable']) document.markModified(path);
+    if (type?.options['immutable']) continue;
+    document.markModified(path);
+    markBelow(document, path, value);
   }
   await document.save();
   const after = await readOne(model);
@@ -279,12 +283,33 @@ async function update(
   return keep(model, before, after, written);
 }
 
+/** The subdocuments of a given one; one that is equal to what is stored would not be validated. */
+function markBelow(document: InstanceType<AnyModel>, above: string, value: unknown): void {
+  if (!isPlainObject(value)) return;
+  for (const [name, below] of Object.entries(value)) {
+    const path = `${above}.${name}`;
+    const subdocument = document.get(path) as { $isSubdocument?: true } | null | undefined;
+    if (subdocument?.$isSubdocument) document.markModified(path);
+    markBelow(document, path, below);
+  }
+}
+
+/** Mongoose 9 has renamed the method. */
+function changesOf(document: InstanceType<AnyModel>): object {
+  return '$getChanges' in document ? document.$getChanges() : document.getChanges();
+}
+
 /** Not by a query, which would leave out what `select: false` hides. */
 function load(model: AnyModel, stored: Doc): InstanceType<AnyModel> {
   const document = model.hydrate(promoted(model, stored)) as unknown as InstanceType<AnyModel>;
-  // A save stores the defaults of what is not stored, an upsert only in a new document.
-  const hasDefaults = printed(model, document.toBSON() as Doc) !== printed(model, stored);
-  if (hasDefaults) throw new Error('no reference');
+  // A save stores the defaults of what is not stored, an upsert only in a new document. Without `minimize`
+  // of the document, it also stores an empty default of a subdocument that has it.
+  const { minimize } = model.schema.options;
+  const loaded = minimize === false ? document.toObject({ minimize: false }) : document.toBSON();
+  const hasDefaults = printed(model, loaded as Doc) !== printed(model, stored);
+  // Mongoose 8 saves the default of an array in a default subdocument of a discriminator again.
+  const hasChanges = Object.keys(changesOf(document)).length > 0;
+  if (hasDefaults || hasChanges) throw new Error('no reference');
   return document;
 }
 

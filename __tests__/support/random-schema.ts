@@ -76,8 +76,7 @@ const LEAVES: Record<string, unknown[]> = {
   BigInt: ['5', '9007199254740993'],
   Int32: [1, 2],
   Double: [1, 1.5],
-  // Keys of x, y and z keep their order where documents are compared. No empty object inside an array: a
-  // save drops it from a new document alone.
+  // Keys of x, y and z keep their order where documents are compared.
   Mixed: [{}, { x: 1, y: {} }, { y: [1, { x: 2 }], x: null }, [1], [], 'text', { x: { $in: 1 } }],
 };
 
@@ -262,6 +261,26 @@ const mutableSchema = (schema: SchemaSpec): SchemaSpec => ({
   ),
 });
 
+/** Inside an array, a save drops an empty object of a Mixed value from a new document alone. */
+const withoutEmpty = (value: unknown): unknown =>
+  JSON.stringify([value]).includes('{}') ? ABSENT : value;
+
+/**
+ * `new Model({ nested: {} }).save()` fails with `val.keys is not a function` where the nested object holds a
+ * Map of arrays that is not given; in Mongoose 8 outside of any promise, which ends the process.
+ */
+function withMapsOfLists(fields: Record<string, Field>): Record<string, Field> {
+  const hasOne = ({ type, of, fields: below }: Field): boolean =>
+    (type === 'Map' && of?.type === 'List') || Object.values(below ?? {}).some(hasOne);
+  const entries = Object.entries(fields).map(([name, one]): [string, Field] => {
+    if (!hasOne(one)) return [name, one];
+    const empty = (place: number) => objectOf(one.fields ?? {}, place);
+    const values = one.values.map((value, place) => (value === ABSENT ? empty(place) : value));
+    return [name, { ...one, values }];
+  });
+  return Object.fromEntries(entries);
+}
+
 /** A path of any type; lists and Maps hold some of the values of what they hold, in an order of their own. */
 const { field } = fc.letrec<{ field: Field }>((tie) => {
   const some = (size: number) =>
@@ -276,7 +295,8 @@ const { field } = fc.letrec<{ field: Field }>((tie) => {
   /** What lists and Maps hold has no name, so that most options mean nothing there. */
   const element = tie('field')
     .filter((one) => one.type !== 'Nested' && one.type !== 'Map')
-    .map((one) => ({ ...one, options: withoutUndefined({ set: one.options.set }) }));
+    .map((one) => ({ ...one, options: withoutUndefined({ set: one.options.set }) }))
+    .map((one) => (one.type === 'Mixed' ? { ...one, values: one.values.map(withoutEmpty) } : one));
   return {
     field: fc.oneof(
       { maxDepth: 3, depthSize: 'small', withCrossShrink: true },
@@ -284,7 +304,7 @@ const { field } = fc.letrec<{ field: Field }>((tie) => {
       {
         weight: 2,
         arbitrary: fc
-          .tuple(fieldsOf(tie('field')).map(mutable), isGiven)
+          .tuple(fieldsOf(tie('field')).map(mutable).map(withMapsOfLists), isGiven)
           .map(([fields, isAbsent]) => ({
             type: 'Nested',
             options: {},

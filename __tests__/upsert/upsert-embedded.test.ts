@@ -107,6 +107,55 @@ describe.each(UPSERTS)('%s', (_, upsert) => {
     },
   );
 
+  describe('middleware that reads isNew, of a subdocument that is given as its default is', () => {
+    const marked = () => {
+      const schema = new Schema({ name: String, mark: String }, { _id: false });
+      schema.pre('validate', function (this: Hooked) {
+        this['mark'] = this.isNew ? 'new' : 'old';
+      } as never);
+      return schema;
+    };
+    const byDefault = (type: Schema) => ({ type, default: () => ({}) });
+    const around = (at: object) => new Schema({ at }, { _id: false });
+
+    it.each<[string, () => object, Doc, Doc]>([
+      ['alone', () => byDefault(marked()), {}, { name: 'old' }],
+      ['in another one', () => around(byDefault(marked())), { at: {} }, { at: { name: 'old' } }],
+      [
+        'in another one with a default',
+        () => byDefault(around(byDefault(marked()))),
+        { at: {} },
+        { at: { name: 'old' } },
+      ],
+      [
+        'in a nested object',
+        () => ({ at: byDefault(marked()) }),
+        { at: {} },
+        { at: { name: 'o' } },
+      ],
+      ['in a list', () => ({ type: [marked()], default: [{}] }), [{}] as never, [{}, {}] as never],
+      [
+        'in a Map',
+        () => ({ type: Map, of: marked(), default: { one: {} } }),
+        { one: {} },
+        { one: { name: 'old' } },
+      ],
+    ])('runs for one that is %s', async (__, at, given, stored) => {
+      const Person = await compile(new Schema({ email, at: at() }) as Schema);
+      await Person.collection.insertMany([
+        { email: 'saved', at: stored },
+        { email: 'upserted', at: stored },
+      ]);
+      const person = await Person.findOne({ email: 'saved' });
+      person?.set({ at: given }).markModified('at');
+      await person?.save();
+      await upsert(Person, { email: 'upserted', at: given });
+      const [saved, upserted] = (await Person.collection.find().toArray()).map(withoutIds);
+      expect(JSON.stringify(saved)).toContain('mark');
+      expect(upserted).toEqual(saved);
+    });
+  });
+
   it('runs middleware of a discriminator that a compiled path got later, and of a recursive schema', async () => {
     const tree = new Schema({ number: String }, { _id: false }) as Schema;
     tree.add({ children: [tree] });

@@ -214,6 +214,27 @@ describe("onConflict: 'replace'", () => {
       });
     });
 
+    it('takes a new value as middleware leaves it, also where middleware reads isNew', async () => {
+      const schema = new Schema({
+        email: { type: String, unique: true },
+        ssn: text,
+        sub: new Schema({ ssn: text, note: String }, { _id: false }),
+      });
+      schema.pre('save', function (this: Doc & { isModified(path: string): boolean }) {
+        if (this['isNew'] && this.isModified('ssn')) this['ssn'] = `#${String(this['ssn'])}`;
+        const sub = this['sub'] as Doc;
+        if (sub['isNew']) sub['ssn'] = `#${String(sub['ssn'])}`;
+      } as never);
+      const Other = await compile(schema as unknown as Schema);
+      await Other.collection.insertOne({ email: 'a' });
+      const input = { email: 'a', ssn: '1', sub: { ssn: '2', note: 'n' } };
+      await Other.saveOrUpsert(input as never, { onConflict: 'replace' });
+      expect(await Other.collection.findOne()).toMatchObject({
+        ssn: '#1',
+        sub: { ssn: '#2', note: 'n' },
+      });
+    });
+
     it('and has none of it in a new document', async () => {
       await Thing.saveOrUpsert({ email: 'a' }, { onConflict: 'replace' });
       expect(Object.keys((await Thing.collection.findOne()) as Doc).sort()).toEqual([

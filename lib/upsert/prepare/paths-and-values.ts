@@ -36,6 +36,20 @@ function childOf(value: unknown, name: string): unknown {
   return (value as Fields)[name];
 }
 
+/** A copy of the document with another value at a dotted path, through objects only. */
+export function withValueAt(document: Fields, path: string, value: unknown): Fields {
+  const [name, below] = splitAtDot(path);
+  if (below === undefined) return { ...document, [name]: value };
+  const child = document[name];
+  return { ...document, [name]: withValueAt(isPlainObject(child) ? child : {}, below, value) };
+}
+
+/** The first name of a path, and the rest. */
+export function splitAtDot(path: string): [name: string, below?: string] {
+  const dot = path.indexOf('.');
+  return dot === -1 ? [path] : [path.slice(0, dot), path.slice(dot + 1)];
+}
+
 export function isPlainObject(value: unknown): value is Fields {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -42,7 +42,7 @@ import {
 import { hasMiddleware, isPlainModel, runSaveMiddleware } from './run-middleware';
 import { watchIsNew } from './watch-is-new';
 import { toUpsertFilter, type UpsertFilter } from './to-filter';
-import { isPlainObject, valueAt, type Fields } from './paths-and-values';
+import { isPlainObject, outermost, valueAt, withValueAt, type Fields } from './paths-and-values';
 import { checkShardKeyStays } from './check-shard-key';
 import { planWrite, type UpsertWrite } from './plan-write';
 
@@ -258,7 +258,12 @@ function asExisting(
   { updatedAt }: TimestampPaths,
 ): AnyDocument {
   const kept = keptPathsOf(model.schema);
-  const stored = withoutGiven(pristine, '', given, kept);
+  const others = withoutGiven(pristine, '', given, kept);
+  // Otherwise they would have their defaults, and a subdocument that equals its default would not be new.
+  const stored = outermost(Object.keys(model.schema.paths))
+    .filter((path) => isBelowAny(given, path) && !kept.has(path))
+    .filter((path) => valueAt(others, path) === undefined)
+    .reduce((all, path) => withValueAt(all, path, null), others);
   const existing = model.hydrate(stored) as unknown as AnyDocument;
   existing.set(withoutKept(model.translateAliases(input) as object, '', kept));
   if (updatedAt !== undefined) existing.set(updatedAt, pristine[updatedAt]);

@@ -5,8 +5,10 @@ import { isAtOrBelow } from '../../schema/path';
 import { pathsOf } from '../../write/write';
 import {
   isPlainObject,
+  splitAtDot,
   valueAt,
   withoutEmpty,
+  withValueAt,
   type Fields,
   type Operators,
 } from '../prepare/paths-and-values';
@@ -130,18 +132,6 @@ function withValues(document: Fields, values: Fields): Fields {
     (changed, [path, value]) => withValueAt(changed, path, value),
     document,
   );
-}
-
-function withValueAt(document: Fields, path: string, value: unknown): Fields {
-  const [name, below] = splitAtDot(path);
-  if (below === undefined) return { ...document, [name]: value };
-  const child = document[name];
-  return { ...document, [name]: withValueAt(isPlainObject(child) ? child : {}, below, value) };
-}
-
-function splitAtDot(path: string): [name: string, below?: string] {
-  const dot = path.indexOf('.');
-  return dot === -1 ? [path] : [path.slice(0, dot), path.slice(dot + 1)];
 }
 
 /** An expression for `document` with the stored values of the kept paths, if they exist. */
