@@ -153,18 +153,6 @@ describe.each([
   });
 });
 
-it('saveOrUpsert runs none where query middleware rejects with nothing', async () => {
-  const schema = new Schema({ email });
-  const ran = jest.fn();
-  schema.post('save', () => {
-    ran();
-  });
-  schema.pre('findOneAndUpdate', () => Promise.reject(undefined as unknown as Error));
-  const User = await compile(schema);
-  expect(await rejection(User.saveOrUpsert({ email: 'a' }))).toBeUndefined();
-  expect(ran).not.toHaveBeenCalled();
-});
-
 it('saveOrUpsertMany loads the documents of a batch in one query, and none where no middleware runs', async () => {
   const schema = new Schema({ email });
   const ran: unknown[] = [];
