@@ -2,6 +2,7 @@ import { Schema } from 'mongoose';
 import { isDuplicateKeyError, isUniqueValidationError, uniqueGuard } from 'mongoose-unique-guard';
 import { useDatabase } from './support/database';
 import { isValidating, OTHER_PLUGINS, type OtherPlugin } from './support/other-plugins';
+import { isRunPair } from './support/pairs';
 import { rejection, WRITES, type AnyModel, type WriteCase } from './support/writes';
 
 const mongoose = useDatabase();
@@ -51,7 +52,10 @@ async function addAlice(model: AnyModel): Promise<void> {
   await model.collection.updateOne({ _id: insertedId }, { $set: { friend: insertedId } });
 }
 
-describe.each(ORDERS)('$name, registered $order the plugin', ({ plugins, order }) => {
+describe.each(ORDERS)('$name, registered $order the plugin', (one) => {
+  const { plugins, order } = one;
+  // The plugin does nothing of its own there.
+  const some = WRITES.filter((_, column) => isRunPair(ORDERS.indexOf(one), column));
   const validates = plugins.some(({ name }) => name === 'mongoose-unique-validator');
   let model: AnyModel;
   let bobId: unknown;
@@ -67,7 +71,7 @@ describe.each(ORDERS)('$name, registered $order the plugin', ({ plugins, order }
   const write = ({ run, writes }: WriteCase, email: string) =>
     run(model, { email, ...(writes === 'new' && { _id: new mongoose.Types.ObjectId() }) }, bobId);
 
-  it.each(WRITES)('lets $name succeed', async (one) => {
+  it.each(some)('lets $name succeed', async (one) => {
     await write(one, 'new@x');
     expect(await model.countDocuments({ email: 'new@x' })).toBe(1);
     expect(await model.countDocuments()).toBe(one.writes === 'new' ? 3 : 2);
@@ -84,7 +88,7 @@ describe.each(ORDERS)('$name, registered $order the plugin', ({ plugins, order }
     expect(await model.countDocuments({ email: 'alice@x' })).toBe(1);
   });
 
-  it.each(WRITES)('hands on another error of $name as it is', async (one) => {
+  it.each(some)('hands on another error of $name as it is', async (one) => {
     const failure = new Error('the network is down');
     const stub = jest.spyOn(model.collection, one.driver as 'insertOne');
     stub.mockRejectedValue(failure as never);

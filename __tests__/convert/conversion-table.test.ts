@@ -1,6 +1,7 @@
 import { Schema, Types } from 'mongoose';
 import { uniqueGuard, type UniqueValidationError } from 'mongoose-unique-guard';
 import { useDatabase } from '../support/database';
+import { isRunPair } from '../support/pairs';
 import { rejection, WRITES, type AnyModel, type Doc, type WriteCase } from '../support/writes';
 
 const mongoose = useDatabase();
@@ -421,6 +422,8 @@ const newId = () => new Types.ObjectId('64b000000000000000000001');
 
 describe.each(INDEXES)('$name', (kind) => {
   const writes = WRITES.filter((write) => !kind.except?.(write));
+  // The plugin does nothing of its own there, whatever the index.
+  const some = writes.filter((write) => isRunPair(INDEXES.indexOf(kind), WRITES.indexOf(write)));
   const fieldsFor = (write: WriteCase, fields: Doc) =>
     write.writes === 'new' ? { _id: newId(), ...fields } : fields;
   let guarded: AnyModel;
@@ -483,7 +486,7 @@ describe.each(INDEXES)('$name', (kind) => {
     expect(await guarded.collection.find().toArray()).toEqual(before);
   });
 
-  it.each(writes)('$name: a success has the result of bare Mongoose', async (write) => {
+  it.each(some)('$name: a success has the result of bare Mongoose', async (write) => {
     const fields = {
       ...kind.other,
       ...(write.writes === 'new' && kind.name.includes('_id') ? { _id: 'z' } : {}),
@@ -509,7 +512,7 @@ describe.each(INDEXES)('$name', (kind) => {
     expect(results[1]).toEqual(results[0]);
   });
 
-  it.each(writes)('$name: another error is the identical object', async (write) => {
+  it.each(some)('$name: another error is the identical object', async (write) => {
     const existingId = await seed(guarded, kind);
     const boom = Object.assign(new Error('boom'), { code: 121 });
     const driver = jest

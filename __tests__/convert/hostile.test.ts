@@ -150,7 +150,7 @@ describe(`names of any kind (seed ${String(SEED)})`, () => {
           mongoose.deleteModel(model.modelName);
         }
       }),
-      { numRuns: 400, seed: SEED },
+      { numRuns: 6 * RUNS, seed: SEED },
     );
   }, 120_000);
 });
