@@ -48,8 +48,8 @@ async function compile(
 
 /** One document, whose friend is itself. */
 async function addAlice(model: AnyModel): Promise<void> {
-  const { insertedId } = await model.collection.insertOne({ email: 'alice@x', name: 'A' });
-  await model.collection.updateOne({ _id: insertedId }, { $set: { friend: insertedId } });
+  const _id = new mongoose.Types.ObjectId();
+  await model.collection.insertOne({ _id, email: 'alice@x', name: 'A', friend: _id });
 }
 
 describe.each(ORDERS)('$name, registered $order the plugin', (one) => {
@@ -63,7 +63,7 @@ describe.each(ORDERS)('$name, registered $order the plugin', (one) => {
     model = await compile(plugins, order);
   });
   beforeEach(async () => {
-    await model.deleteMany();
+    await model.collection.deleteMany();
     await addAlice(model);
     bobId = (await model.collection.insertOne({ email: 'bob@x' })).insertedId;
   });

@@ -413,9 +413,11 @@ async function compile(kind: IndexCase, plugin: boolean): Promise<AnyModel> {
 }
 
 async function seed(model: AnyModel, kind: IndexCase): Promise<unknown> {
-  await model.deleteMany();
-  await model.create(kind.taken);
-  return ((await model.create(kind.other)) as { _id: unknown })._id;
+  await model.collection.deleteMany();
+  const { insertedIds } = await model.collection.insertMany(
+    [kind.taken, kind.other].map((one) => ({ ...new model(one).toBSON(), __v: 0 })),
+  );
+  return insertedIds[1];
 }
 
 const newId = () => new Types.ObjectId('64b000000000000000000001');
@@ -493,7 +495,7 @@ describe.each(INDEXES)('$name', (kind) => {
     };
     const results = [];
     for (const model of [bare, guarded]) {
-      await model.deleteMany();
+      await model.collection.deleteMany();
       const [, existing] = await model.collection
         .insertMany([
           { _id: 'taken' as never, ...kind.taken },
