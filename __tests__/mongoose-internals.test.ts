@@ -209,6 +209,65 @@ describe.each(TABLE)('where %s', (_, call, { schema, remove, options = {}, names
   });
 });
 
+describe('where the lists of middleware have other names, and its methods know them', () => {
+  it.each(['saveOrUpsert', 'saveOrUpsertMany'] as const)(
+    '%s runs all middleware, and that of errors replaces the error',
+    async (call) => {
+      const ran: string[] = [];
+      const schema = withPush();
+      schema.post('save', () => {
+        ran.push('post');
+      });
+      schema.post('save', function (
+        error: Error,
+        _document: unknown,
+        next: (error: Error) => void,
+      ) {
+        next(new Error('replaced', { cause: error }));
+      } as never);
+      schema.add({ name: { type: String, unique: true, sparse: true } });
+      const model = await compile(schema, { conflictTarget: 'email' });
+      await model.create({ email: 'taken', name: 'n' });
+      ran.length = 0;
+      const { s } = model.schema as unknown as { s: { hooks: object } };
+      const renamed = Object.fromEntries(
+        ['filter', 'execPre', 'execPost'].map((name) => [
+          name,
+          (s.hooks as Record<string, () => unknown>)[name]?.bind(s.hooks),
+        ]),
+      );
+      const putBack = replace(s, 'hooks', renamed);
+      try {
+        await (call === 'saveOrUpsert'
+          ? model.saveOrUpsert({ email: 'a' })
+          : model.saveOrUpsertMany([{ email: 'a' }]));
+        const error = await rejection(CALLS[call](model, { email: 'b', name: 'n' }, {}));
+        expect(error).toMatchObject({ message: 'replaced', cause: { code: 11000 } });
+      } finally {
+        putBack();
+      }
+      expect(ran).toEqual(['post']);
+      expect(await model.collection.findOne({ email: 'a' })).toMatchObject({ tags: ['changed'] });
+    },
+  );
+});
+
+it('where the middleware of errors swallows one, a call still rejects with it', async () => {
+  const model = await compile(new Schema({ email, n: Number }));
+  const { hooks } = (model.schema as unknown as { s: { hooks: object } }).s;
+  const putBack = replace(hooks, 'execPost', (...args: unknown[]) => {
+    (args.at(-1) as () => void)();
+  });
+  try {
+    for (const call of [CALLS.saveOrUpsert, CALLS.saveOrUpsertMany]) {
+      const error = await rejection(call(model, { email: 'a', n: 'no number' }, {}));
+      expect(error).toMatchObject({ errors: { n: { kind: 'Number' } } });
+    }
+  } finally {
+    putBack();
+  }
+});
+
 describe('where discriminatorMapping is missing', () => {
   it.each(['saveOrUpsert', 'saveOrUpsertMany'] as const)(
     '%s of a discriminator or its base rejects before anything is sent',
@@ -260,6 +319,7 @@ describe('the error of a duplicate', () => {
     ],
     ['directModifiedPaths', (document) => (document['directModifiedPaths'] = undefined)],
     ['toBSON', (document) => (document['toBSON'] = undefined)],
+    ['_doc', (document) => (document['_doc'] = undefined)],
   ])('is one of the field where %s is missing inside the hook', async (_, remove) => {
     const schema = new Schema({ email });
     schema.post('save', { errorHandler: true }, function (

@@ -2,6 +2,7 @@ import { Schema } from 'mongoose';
 import { isDuplicateKeyError, isUniqueValidationError, uniqueGuard } from 'mongoose-unique-guard';
 import { useDatabase } from './support/database';
 import { isValidating, OTHER_PLUGINS, type OtherPlugin } from './support/other-plugins';
+import { isRunPair } from './support/pairs';
 import { rejection, WRITES, type AnyModel, type WriteCase } from './support/writes';
 
 const mongoose = useDatabase();
@@ -47,11 +48,14 @@ async function compile(
 
 /** One document, whose friend is itself. */
 async function addAlice(model: AnyModel): Promise<void> {
-  const { insertedId } = await model.collection.insertOne({ email: 'alice@x', name: 'A' });
-  await model.collection.updateOne({ _id: insertedId }, { $set: { friend: insertedId } });
+  const _id = new mongoose.Types.ObjectId();
+  await model.collection.insertOne({ _id, email: 'alice@x', name: 'A', friend: _id });
 }
 
-describe.each(ORDERS)('$name, registered $order the plugin', ({ plugins, order }) => {
+describe.each(ORDERS)('$name, registered $order the plugin', (one) => {
+  const { plugins, order } = one;
+  // The plugin does nothing of its own there.
+  const some = WRITES.filter((_, column) => isRunPair(ORDERS.indexOf(one), column));
   const validates = plugins.some(({ name }) => name === 'mongoose-unique-validator');
   let model: AnyModel;
   let bobId: unknown;
@@ -59,7 +63,7 @@ describe.each(ORDERS)('$name, registered $order the plugin', ({ plugins, order }
     model = await compile(plugins, order);
   });
   beforeEach(async () => {
-    await model.deleteMany();
+    await model.collection.deleteMany();
     await addAlice(model);
     bobId = (await model.collection.insertOne({ email: 'bob@x' })).insertedId;
   });
@@ -67,7 +71,7 @@ describe.each(ORDERS)('$name, registered $order the plugin', ({ plugins, order }
   const write = ({ run, writes }: WriteCase, email: string) =>
     run(model, { email, ...(writes === 'new' && { _id: new mongoose.Types.ObjectId() }) }, bobId);
 
-  it.each(WRITES)('lets $name succeed', async (one) => {
+  it.each(some)('lets $name succeed', async (one) => {
     await write(one, 'new@x');
     expect(await model.countDocuments({ email: 'new@x' })).toBe(1);
     expect(await model.countDocuments()).toBe(one.writes === 'new' ? 3 : 2);
@@ -84,7 +88,7 @@ describe.each(ORDERS)('$name, registered $order the plugin', ({ plugins, order }
     expect(await model.countDocuments({ email: 'alice@x' })).toBe(1);
   });
 
-  it.each(WRITES)('hands on another error of $name as it is', async (one) => {
+  it.each(some)('hands on another error of $name as it is', async (one) => {
     const failure = new Error('the network is down');
     const stub = jest.spyOn(model.collection, one.driver as 'insertOne');
     stub.mockRejectedValue(failure as never);

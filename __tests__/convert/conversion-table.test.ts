@@ -1,6 +1,7 @@
 import { Schema, Types } from 'mongoose';
 import { uniqueGuard, type UniqueValidationError } from 'mongoose-unique-guard';
 import { useDatabase } from '../support/database';
+import { isRunPair } from '../support/pairs';
 import { rejection, WRITES, type AnyModel, type Doc, type WriteCase } from '../support/writes';
 
 const mongoose = useDatabase();
@@ -412,15 +413,19 @@ async function compile(kind: IndexCase, plugin: boolean): Promise<AnyModel> {
 }
 
 async function seed(model: AnyModel, kind: IndexCase): Promise<unknown> {
-  await model.deleteMany();
-  await model.create(kind.taken);
-  return ((await model.create(kind.other)) as { _id: unknown })._id;
+  await model.collection.deleteMany();
+  const { insertedIds } = await model.collection.insertMany(
+    [kind.taken, kind.other].map((one) => ({ ...new model(one).toBSON(), __v: 0 })),
+  );
+  return insertedIds[1];
 }
 
 const newId = () => new Types.ObjectId('64b000000000000000000001');
 
 describe.each(INDEXES)('$name', (kind) => {
   const writes = WRITES.filter((write) => !kind.except?.(write));
+  // The plugin does nothing of its own there, whatever the index.
+  const some = writes.filter((write) => isRunPair(INDEXES.indexOf(kind), WRITES.indexOf(write)));
   const fieldsFor = (write: WriteCase, fields: Doc) =>
     write.writes === 'new' ? { _id: newId(), ...fields } : fields;
   let guarded: AnyModel;
@@ -483,14 +488,14 @@ describe.each(INDEXES)('$name', (kind) => {
     expect(await guarded.collection.find().toArray()).toEqual(before);
   });
 
-  it.each(writes)('$name: a success has the result of bare Mongoose', async (write) => {
+  it.each(some)('$name: a success has the result of bare Mongoose', async (write) => {
     const fields = {
       ...kind.other,
       ...(write.writes === 'new' && kind.name.includes('_id') ? { _id: 'z' } : {}),
     };
     const results = [];
     for (const model of [bare, guarded]) {
-      await model.deleteMany();
+      await model.collection.deleteMany();
       const [, existing] = await model.collection
         .insertMany([
           { _id: 'taken' as never, ...kind.taken },
@@ -509,7 +514,7 @@ describe.each(INDEXES)('$name', (kind) => {
     expect(results[1]).toEqual(results[0]);
   });
 
-  it.each(writes)('$name: another error is the identical object', async (write) => {
+  it.each(some)('$name: another error is the identical object', async (write) => {
     const existingId = await seed(guarded, kind);
     const boom = Object.assign(new Error('boom'), { code: 121 });
     const driver = jest

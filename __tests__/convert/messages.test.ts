@@ -311,6 +311,7 @@ describe('a wrong option', () => {
     [{ message: 5 }, /options.message is 5; it must be a string or a function/],
     [{ kind: '' }, /options.kind is ""; it must be a string/],
     [{ kind: ['x'.repeat(60)] }, /options.kind is \["x{58}…; it must be a string/],
+    [{ kind: 5n }, /options.kind is \[object BigInt\]; it must be a string/],
     [{ indexes: [] }, /options.indexes is \[\]; it must be an object by index name/],
     [
       { indexes: { a_1: 'x' } },

@@ -90,3 +90,12 @@ export function findAnchors(text: string): string[] {
       .replace(/\s/g, '-'),
   );
 }
+
+/** The documents with snippets. */
+export const documents = files
+  .map((file) => ({ file, snippets: findSnippets(read(file)) }))
+  .filter(({ snippets }) => snippets.length > 0);
+
+/** The file that a document's snippets are compiled as, beside the document. */
+export const sourceOf = (file: string): string =>
+  path.join(root, path.dirname(file), 'snippets.ts');

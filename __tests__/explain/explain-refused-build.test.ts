@@ -176,6 +176,13 @@ describe('an index that another one blocks', () => {
       '(declared sparse: true, not none)',
     ],
     [
+      'with sparse',
+      { email: 1 },
+      { unique: true, sparse: true },
+      {},
+      '(declared sparse: none, not true)',
+    ],
+    [
       'with another filter',
       { email: 1 },
       { unique: true, partialFilterExpression: { a: { $in: [1, 2] } } },

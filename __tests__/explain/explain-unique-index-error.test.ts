@@ -176,6 +176,15 @@ describe('a duplicate that a user caused', () => {
     expect(explainUniqueIndexError(error)).toContain('with the same values of `a`, `b`.');
   });
 
+  it('on the paths of a text index, whose key pattern at the server has none of them', async () => {
+    const schema = user({ a: String, b: String }).index({ a: 'text', b: 'text' }, { unique: true });
+    const [error, model] = await refuse(schema, { a: 'x', b: 'y' }, { a: 'x', b: 'y' });
+    const raw = await rejection(model.collection.insertOne({ a: 'x', b: 'y' }));
+    for (const one of [error, raw]) {
+      expect(explainUniqueIndexError(one, model)).toContain('with the same values of `a`, `b`.');
+    }
+  });
+
   it.each(['insertMany', 'bulkWrite'])('as a row of %s', async (name) => {
     const model = await compile(user({ email: { type: String, unique: true } }), []);
     await model.createIndexes();
@@ -442,6 +451,16 @@ describe('an index that the server names and the schema does not declare', () =>
     );
   });
 
+  it('as a text index, whose paths only its declaration lists', async () => {
+    const model = await withLeftover(user({ a: String }), { a: 'text' });
+    await model.create({ a: 'x' });
+    const error = await rejection(model.create({ a: 'x' }));
+    expect(error).not.toHaveProperty('errors');
+    expect(explainUniqueIndexError(error, model)).toMatch(
+      /^The server names the index a_text, which the schema of \w+ does not declare\. Declare it/,
+    );
+  });
+
   it('but another model on the collection does', async () => {
     const model = await withLeftover(user({ a: String }), { a: 1 });
     mongoose.model('Declaring', user({ a: { type: String, unique: true } }), model.collection.name);
@@ -457,6 +476,10 @@ describe('an index that the server names and the schema does not declare', () =>
     expect(explainUniqueIndexError(raw, model)).toMatch(/^The server does not report which index/);
     expect(explainUniqueIndexError({ ...raw, keyPattern: { a: 1 } }, model)).toMatch(
       /^A unique index of /,
+    );
+    const leftover = { ...raw, message: `${raw.message} dup key: { old: null }` };
+    expect(explainUniqueIndexError(leftover, model)).toMatch(
+      /^A unique index of \w+ is on `old`, .*: await \w+\.collection\.dropIndex\(name\)\.$/,
     );
   });
 });

@@ -233,6 +233,33 @@ describe('saveOrUpsertMany', () => {
     });
   });
 
+  it('finds a document whose _id is an object, and returns that', async () => {
+    const Person = await compile(
+      new Schema({ _id: { a: Number, b: Number }, n: Number }) as Schema,
+    );
+    const _id = { a: 1, b: 2 };
+    await Person.collection.insertOne({ _id, n: 1 } as never);
+    const inputs = [
+      { _id, n: 2 },
+      { _id: { a: 1, b: 3 }, n: 3 },
+    ];
+    const { results } = await Person.saveOrUpsertMany(inputs, { conflictTarget: '_id' });
+    expect(results).toEqual([
+      { index: 0, created: false, changed: true, _id },
+      { index: 1, created: true, changed: true, _id: { a: 1, b: 3 } },
+    ]);
+  });
+
+  it('writes to a document that has an array of keys where the schema has one', async () => {
+    const { insertedId } = await User.collection.insertOne({ email: ['a@x', 'b@x'] });
+    const { results } = await User.saveOrUpsertMany([
+      { email: 'a@x', name: 'A' },
+      { email: 'c@x', name: 'C' },
+    ]);
+    expect(results).toMatchObject([{ created: false, _id: insertedId }, { created: true }]);
+    expect(await raw(User)).toMatchObject([{ email: 'a@x', name: 'A' }, { email: 'c@x' }]);
+  });
+
   it("finds documents by the schema's own collation, where the collection has none", async () => {
     const collation = { locale: 'en', strength: 2 };
     const schema = new Schema(

@@ -1,5 +1,5 @@
 /** Middleware, immutable paths and empty objects inside of documents: as `save()` treats them. */
-import { Schema } from 'mongoose';
+import { Schema, type SchemaOptions } from 'mongoose';
 import { modelFactory } from '../support/compile';
 import { useDatabase } from '../support/database';
 import type { AnyModel, Doc } from '../support/writes';
@@ -262,15 +262,16 @@ describe.each(UPSERTS)('%s', (_, upsert) => {
     });
   });
 
-  it.each([true, false])(
-    'stores empty objects as save() does, with minimize: %s',
-    async (minimize) => {
-      const Person = await compile(
-        new Schema(
-          { email, mixed: {}, sub: new Schema({ mixed: {} }, { _id: false }) },
-          { minimize },
-        ),
-      );
+  it.each<[SchemaOptions, SchemaOptions]>([
+    [{ minimize: true }, {}],
+    [{ minimize: false }, {}],
+    [{}, { minimize: false }],
+    [{ toObject: { minimize: false } }, {}],
+  ])(
+    'stores empty objects as save() does, with %j, and %j of the subdocument',
+    async (options, ofSubdocument) => {
+      const sub = new Schema({ mixed: {} }, { _id: false, ...ofSubdocument } as object);
+      const Person = await compile(new Schema({ email, mixed: {}, sub }, options as object));
       const input = { mixed: { a: {}, b: { c: {} }, d: 1 }, sub: { mixed: { e: {} } } };
       for (const name of ['saved', 'upserted']) {
         await Person.collection.insertOne({ email: name, mixed: { old: 1 }, sub: { mixed: 1 } });

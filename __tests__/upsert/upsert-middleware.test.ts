@@ -2,10 +2,11 @@
 import { Schema } from 'mongoose';
 import type { SaveOrUpsertOptions } from 'mongoose-unique-guard';
 import { modelFactory } from '../support/compile';
+import { watchCommands } from '../support/commands';
 import { useDatabase } from '../support/database';
 import { rejection, type AnyModel } from '../support/writes';
 
-const mongoose = useDatabase();
+const mongoose = useDatabase({ monitorCommands: true });
 const compile = modelFactory(mongoose);
 
 type Call = (model: AnyModel, input: object, options: SaveOrUpsertOptions) => Promise<unknown>;
@@ -143,6 +144,34 @@ describe("what pre('findOneAndUpdate') middleware adds to the filter alone", () 
     const again = await User.saveOrUpsert({ email: 'a', n: 2 }, { onConflict });
     expect([again.created, await User.countDocuments()]).toEqual([false, 1]);
   });
+});
+
+it("pre('findOneAndUpdate') middleware may set a hint, which is sent", async () => {
+  const schema = new Schema({ email: { type: String, unique: true } });
+  schema.pre('findOneAndUpdate', function () {
+    this.setOptions({ hint: 'email_1' });
+  });
+  const User = await compile(schema);
+  const commands = watchCommands(mongoose);
+  expect(await User.saveOrUpsert({ email: 'a' })).toMatchObject({ created: true });
+  expect(commands.take()).toMatchObject([{ findAndModify: expect.any(String), hint: 'email_1' }]);
+});
+
+it('a validator that reads isNew runs for a new document and for one that exists', async () => {
+  const seen: unknown[] = [];
+  const validate = function (this: { isNew: boolean }) {
+    seen.push(this.isNew);
+    return true;
+  };
+  const n = { type: Number, validate };
+  const User = await compile(
+    new Schema({ email: { type: String, unique: true }, n }) as unknown as Schema,
+  );
+  for (const n of [1, 2]) {
+    await User.saveOrUpsert({ email: 'a', n });
+    expect(await User.collection.findOne()).toMatchObject({ email: 'a', n });
+  }
+  expect(seen).toEqual([true, false, true, false]);
 });
 
 describe("a duplicate on another path, whose message is Mongoose's own `unique: [true, message]`", () => {

@@ -411,6 +411,12 @@ describe('onConflict: an update with operators', () => {
     expect(await onExisting(input(), { onConflict })).toHaveProperty('__v', STORED.__v + 1);
   });
 
+  it('are applied inside a Map of the input, and the rest of it is inserted', async () => {
+    const onConflict = { $inc: { 'counts.a': 5 } };
+    const given = { ...input(), counts: { a: 1, b: 2 } };
+    expect(await onNew(given, { onConflict })).toMatchObject({ counts: { a: 5, b: 2 } });
+  });
+
   it('take the place of a value that they write into, on insert', async () => {
     const meta = { default: null, type: Schema.Types.Mixed };
     const Page = await compile(new Schema({ url: { type: String, unique: true }, meta }));

@@ -11,9 +11,9 @@ export interface EmbeddedMongoDB {
 
 /**
  * Starts a real MongoDB as a replica set of one member (transactions need a replica set) on a free
- * port of the loopback interface, with its data in a temporary directory.
+ * port of the loopback interface, with its data in `directory`, by default a temporary one.
  */
-export async function startEmbeddedMongoDB(): Promise<EmbeddedMongoDB> {
+export async function startEmbeddedMongoDB(directory?: string): Promise<EmbeddedMongoDB> {
   const mongod = await findMongod();
   const server = await MongoMemoryReplSet.create({
     binary: { systemBinary: mongod.path, version: mongod.version },
@@ -21,9 +21,12 @@ export async function startEmbeddedMongoDB(): Promise<EmbeddedMongoDB> {
     replSet: {
       count: 1,
       storageEngine: 'wiredTiger',
+      // An index build and dropDatabase() wait for the journal, which is written every 100 ms by default.
+      args: ['--journalCommitInterval', '5'],
       // Ctrl-C in a terminal goes to the whole process group; stop() is what ends this server.
       spawn: { detached: true },
     },
+    ...(directory !== undefined && { instanceOpts: [{ dbPath: directory }] }),
   });
   return {
     uri: server.getUri(),

@@ -10,9 +10,10 @@ export function inOneElement(conditions: Filter): Filter[] {
   const below = new Map<string, Filter>();
   let filters: Filter[] = [{}];
   for (const [path, condition] of Object.entries(conditions)) {
-    const [head = '', ...rest] = path.split('.');
-    if (rest.length === 0) filters = filters.map((filter) => ({ ...filter, [path]: condition }));
-    else below.set(head, { ...below.get(head), [rest.join('.')]: condition });
+    const dot = path.indexOf('.');
+    const head = path.slice(0, dot);
+    if (dot === -1) filters = filters.map((filter) => ({ ...filter, [path]: condition }));
+    else below.set(head, { ...below.get(head), [path.slice(dot + 1)]: condition });
   }
   for (const [head, inside] of below) {
     const alternatives = toAlternatives(head, inside);

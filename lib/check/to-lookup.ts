@@ -40,8 +40,7 @@ export function toLookup(index: UniqueIndex, known: KnownDocument): Lookup | und
 }
 
 function toFilter(branches: Filter[]): Filter {
-  const [branch = {}, ...others] = branches;
-  return others.length === 0 ? branch : { $or: branches };
+  return branches.length === 1 ? (branches[0] as Filter) : { $or: branches };
 }
 
 /** Together they find each document with one of the keys, and no other. */

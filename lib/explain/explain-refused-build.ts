@@ -48,13 +48,8 @@ function explainExpressionError(message: string, model: AnyModel | undefined): s
       message.endsWith(' is not allowed in this context'));
   if (!isOfFilter) return undefined;
   const [, named] = / name: "([^"]*)"/.exec(message) ?? [];
-  const schemas = model === undefined ? [] : schemasOn(model);
-  for (const { name, filter } of schemas.flatMap((schema) => readDeclaredFilters(schema))) {
-    const refused = findRefusedExpression(filter, schemas, isOld);
-    if (refused && (named === undefined || named === name)) {
-      return explainExpression(name, model, refused);
-    }
-  }
+  const found = model && explainDeclaredFilter(model, named, isOld);
+  if (found !== undefined) return found;
   const subject = named === undefined ? 'An index' : `The index ${named}`;
   return (
     `${subject} cannot be built: its partialFilterExpression has an operator that partial indexes do not ` +
@@ -63,17 +58,28 @@ function explainExpressionError(message: string, model: AnyModel | undefined): s
   );
 }
 
-function schemasOn(model: AnyModel): AnySchema[] {
-  return modelsOfCollection(model).map(({ schema }) => schema as AnySchema);
+/** Undefined where no declared index, of the name that the server reports, has such an expression. */
+function explainDeclaredFilter(
+  model: AnyModel,
+  named: string | undefined,
+  isOld: boolean,
+): string | undefined {
+  const schemas = modelsOfCollection(model).map(({ schema }) => schema as AnySchema);
+  for (const { name, filter } of schemas.flatMap((schema) => readDeclaredFilters(schema))) {
+    const refused = findRefusedExpression(filter, schemas, isOld);
+    if (refused && (named === undefined || named === name)) {
+      return explainExpression(name, model, refused);
+    }
+  }
+  return undefined;
 }
 
 export function explainExpression(
   name: string,
-  model: AnyModel | undefined,
+  model: AnyModel,
   { what, instead }: RefusedExpression,
 ): string {
-  const of = model === undefined ? '' : ` of ${model.modelName}`;
-  return `The index ${name}${of} cannot be built: partial indexes do not support ${what}. ${instead}`;
+  return `The index ${name} of ${model.modelName} cannot be built: partial indexes do not support ${what}. ${instead}`;
 }
 
 const REQUESTED = 'Requested index: ';

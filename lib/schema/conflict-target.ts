@@ -83,14 +83,11 @@ function isIdUsable(model: AnyModel): boolean {
   );
 }
 
-/** Why the indexes whose paths are given cannot be the target. */
+/** Why the indexes whose paths are given cannot be the target; called if none of them can. */
 function explainUnusable(model: AnyModel, isGiven: (path: string) => boolean): string {
   return findUniqueIndexes(model)
     .filter(({ name, keyPattern }) => name !== '_id_' && Object.keys(keyPattern).every(isGiven))
-    .flatMap((index) => {
-      const obstacle = findObstacle(model, index);
-      return obstacle === undefined ? [] : [` ${list([index])} ${obstacle}.`];
-    })
+    .map((index) => ` ${list([index])} ${String(findObstacle(model, index))}.`)
     .join('');
 }
 

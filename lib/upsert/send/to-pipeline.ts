@@ -16,7 +16,7 @@ const IS_NEW = 'uniqueGuardIsNew';
 export function isExpressible(operators: Operators): boolean {
   return Object.entries(operators).every(
     ([operator, fields]) =>
-      EXPRESSIBLE.has(operator) && Object.keys(fields ?? {}).every((path) => isPlainPath(path)),
+      EXPRESSIBLE.has(operator) && Object.keys({ ...fields }).every((path) => isPlainPath(path)),
   );
 }
 
