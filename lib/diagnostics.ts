@@ -1,4 +1,4 @@
-/** What subscribers of `node:diagnostics_channel` receive. Without one, each place costs a boolean. */
+/** Publishes to `node:diagnostics_channel`. Without a subscriber, each call costs one comparison. */
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import type { AnyModel } from './mongoose-internals';
 

@@ -550,7 +550,7 @@ describe('documents by chance, with ten indexes', () => {
             for (const name of refusing) violated.add(name);
             // One path may be in two violated indexes; it has the error of the first.
             expect(refusing).toEqual(expect.arrayContaining(names));
-            const paths = new Set(Object.keys(answer?.errors ?? {}).map(withoutPlaces));
+            const paths = new Set(Object.keys(answer?.errors ?? {}).map(withoutPositions));
             const expected = new Set(
               MANY.filter((_, at) => refusing.includes(alone[at]?.name ?? '')).flatMap(([key]) =>
                 Object.keys(key),
@@ -566,7 +566,7 @@ describe('documents by chance, with ten indexes', () => {
   }, 60_000);
 });
 
-const withoutPlaces = (path: string) => path.replace(/\.\d+/g, '');
+const withoutPositions = (path: string) => path.replace(/\.\d+/g, '');
 
 async function insertWhereFree(model: AnyModel, document: Doc): Promise<void> {
   await model.create(document).catch((error: unknown) => {

@@ -131,7 +131,7 @@ function findReasonAgainst({ keyPattern }: IndexSpec): string | undefined {
   if (kind !== undefined) return `the keys of a ${show(kind)} index are the server's own`;
   const paths = Object.keys(keyPattern);
   if (paths.some((path) => path.endsWith('$**'))) return 'a wildcard index cannot be unique';
-  // For `a.0` the server decides in each document whether 0 is a place or a name.
+  // For `a.0` 0 is a position in one document and a field name in another.
   const odd = paths.find((path) => path.split('.').some((name) => /^(\$.*|\d*)$/.test(name)));
   return odd === undefined
     ? undefined

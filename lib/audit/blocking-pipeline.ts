@@ -10,26 +10,26 @@ export interface TotalsRow {
   /** True for documents with arrays on two paths of the index. */
   _id: boolean;
   keys: number;
-  /** How often these keys stand in a document. */
-  places: number;
+  /** The index entries of these keys: one for each of a document's keys. */
+  entries: number;
   /** Those of them in documents with several keys: such a document may have been counted twice. */
   shared: number;
 }
 
 export function toTotalsPipeline(index: IndexSpec): Stage[] {
   const counts = {
-    places: { $sum: 1 },
+    entries: { $sum: 1 },
     shared: { $sum: { $cond: ['$isShared', 1, 0] } },
   };
   return [
     ...toKeyStages(index),
     { $group: { _id: toGroupId(index), ...counts, ...parallelFlag(index) } },
-    { $match: { $or: [{ places: { $gt: 1 } }, { isParallel: true }] } },
+    { $match: { $or: [{ entries: { $gt: 1 } }, { isParallel: true }] } },
     {
       $group: {
         _id: { $eq: ['$isParallel', true] },
         keys: { $sum: 1 },
-        places: { $sum: '$places' },
+        entries: { $sum: '$entries' },
         shared: { $sum: '$shared' },
       },
     },
@@ -96,7 +96,7 @@ function toKeyStages({ keyPattern, partialFilterExpression, sparse }: IndexSpec)
 
 /** Without the names of its parts, a key takes half the room. */
 function toGroupId({ keyPattern }: IndexSpec): Expression {
-  const parts = Object.keys(keyPattern).map((_, place) => `$key.${fieldAt(place)}`);
+  const parts = Object.keys(keyPattern).map((_, position) => `$key.${fieldAt(position)}`);
   return parts.length === 1 ? parts[0] : parts;
 }
 

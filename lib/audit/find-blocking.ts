@@ -42,8 +42,8 @@ export async function findBlocking(
   isHidden: (path: string) => boolean,
 ): Promise<Blocking> {
   const totals = await run<TotalsRow>(model, index, toTotalsPipeline(index));
-  const unindexable = totals.find(({ _id }) => _id)?.places;
-  const found = totals.find(({ _id }) => !_id) ?? { keys: 0, places: 0, shared: 0 };
+  const unindexable = totals.find(({ _id }) => _id)?.entries;
+  const found = totals.find(({ _id }) => !_id) ?? { keys: 0, entries: 0, shared: 0 };
   const isRecent = found.keys > 0 && (await isRecentServer(model));
   // Only a document with several keys can have been counted twice.
   const [counted] =
@@ -56,7 +56,7 @@ export async function findBlocking(
       : [];
   return {
     keys: found.keys,
-    documents: counted?.documents ?? found.places,
+    documents: counted?.documents ?? found.entries,
     groups: groups.map((row) => toGroup(row, Object.keys(index.keyPattern), isHidden)),
     ...(unindexable !== undefined && { unindexable }),
   };
@@ -82,8 +82,8 @@ function toGroup(
   isHidden: (path: string) => boolean,
 ): BlockingGroup {
   const parts = (paths.length === 1 ? [_id] : _id) as unknown[][];
-  const key = paths.flatMap((path, place) => {
-    const part = parts[place] as unknown[];
+  const key = paths.flatMap((path, at) => {
+    const part = parts[at] as unknown[];
     // What the index makes of an empty array.
     return isHidden(path) ? [] : [[path, part.length === 0 ? [] : part[0]] as const];
   });

@@ -131,7 +131,7 @@ function advise({ model }: UniqueIndexAudit, index: AuditedIndex): string[] {
         `name of its own and await ${model}.createIndexes(), while the other still prevents duplicates`,
     );
   }
-  return steps.map((step, place) => `${place === 0 ? 'Next' : 'Then'}: ${step}.`);
+  return steps.map((step, index) => `${index === 0 ? 'Next' : 'Then'}: ${step}.`);
 }
 
 /** Documents without a value are not to be merged, where the path is optional. */

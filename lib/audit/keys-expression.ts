@@ -10,8 +10,8 @@ interface PathNode {
   children: Map<string, PathNode>;
 }
 
-/** The part of a key that stands for the path at `place` in the key pattern. */
-export const fieldAt = (place: number): string => `k${String(place)}`;
+/** The name, in a key, of the value of the path at this position of the key pattern. */
+export const fieldAt = (position: number): string => `k${String(position)}`;
 
 /**
  * An array of keys `{ k0: [value], k1: [value] }`, each of them once: one element that stands twice in
@@ -23,10 +23,10 @@ export const fieldAt = (place: number): string => `k${String(place)}`;
  */
 export function toKeysExpression(paths: readonly string[], isSparse: boolean): Expression {
   const root: PathNode = { children: new Map() };
-  paths.forEach((path, place) => {
-    addPath(root, path.split('.'), fieldAt(place));
+  paths.forEach((path, position) => {
+    addPath(root, path.split('.'), fieldAt(position));
   });
-  const nulls = Object.fromEntries(paths.map((_, place) => [fieldAt(place), [null]]));
+  const nulls = Object.fromEntries(paths.map((_, position) => [fieldAt(position), [null]]));
   const make = startExpressions();
   return make.bind(keysOfObject(make, root), (all) => {
     // A path that is missing is null, unless the index is sparse and all of them are missing.

@@ -2,13 +2,13 @@
 import { findValidationError, isMongooseDocument, type AnyDocument } from '../mongoose-internals';
 import { show } from '../options/show';
 import { pathsOfFilter } from '../schema/partial-filter';
-import { isRelated, withoutPlaces } from '../schema/path';
+import { isRelated, withoutPositions } from '../schema/path';
 import type { UniqueIndex } from '../schema/unique-index';
 
 /** Before casting: a path of any type would accept them. */
 export function refuseOperators(indexes: UniqueIndex[], input: unknown, at = ''): void {
   const isOnIndex = indexes.some(({ keyPattern }) =>
-    Object.keys(keyPattern).some((path) => at === '' || isRelated(path, withoutPlaces(at))),
+    Object.keys(keyPattern).some((path) => at === '' || isRelated(path, withoutPositions(at))),
   );
   if (!isOnIndex || !isRequestObject(input)) return;
   const entries = input instanceof Map ? [...input] : Object.entries(input);
@@ -39,7 +39,7 @@ export function refuseUncast(document: AnyDocument, indexes: UniqueIndex[]): voi
   ]);
   const isUncast = Object.entries(error?.errors ?? {}).some(
     ([path, { name }]) =>
-      name !== 'ValidatorError' && paths.some((one) => isRelated(one, withoutPlaces(path))),
+      name !== 'ValidatorError' && paths.some((one) => isRelated(one, withoutPositions(path))),
   );
   if (isUncast && error) throw error;
 }

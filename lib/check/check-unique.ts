@@ -12,8 +12,8 @@ import {
   type AnyModel,
 } from '../mongoose-internals';
 import { show } from '../options/show';
-import { findPlacedKeys } from '../schema/index-keys';
-import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
+import { findDocumentKeys } from '../schema/index-keys';
+import { isAtOrBelow, isRelated, withoutPositions } from '../schema/path';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import { toDocumentWrite } from '../write/document-write';
 import { listGivenPaths } from '../write/given-paths';
@@ -40,11 +40,11 @@ export async function checkUnique(
   const document = new this(input) as unknown as AnyDocument;
   const given = listGivenPaths(document);
   const hasValue = (path: string) =>
-    findPlacedKeys({ [path]: 1 }, document.toBSON())
+    findDocumentKeys({ [path]: 1 }, document.toBSON())
       .flat()
       .some(({ isFound }) => isFound);
   const isGiven = (path: string) =>
-    given.some((one) => isAtOrBelow(path, withoutPlaces(one))) && hasValue(path);
+    given.some((one) => isAtOrBelow(path, withoutPositions(one))) && hasValue(path);
   const limit = typeof paths === 'string' ? [paths] : paths;
   const asked = findUniqueIndexes(document.constructor).filter(({ name, keyPattern }) => {
     // An _id that is made here is new.

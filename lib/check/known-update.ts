@@ -1,6 +1,6 @@
 /** The part of a document that an update and the equalities of its filter say. Pure. */
 import { isEmbedded } from '../bson/comparable';
-import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
+import { isAtOrBelow, isRelated, withoutPositions } from '../schema/path';
 import { findEqualities, type UpdateWrite } from '../write/write';
 import type { KnownDocument, Normalise } from './known-document';
 
@@ -59,11 +59,11 @@ function assign(
   value: unknown,
   isInsert: boolean,
 ): Assignment | Assignment[] {
-  const unknown = { path: withoutPlaces(path.replace(/\.\$.*/s, '')), isSaid: false };
+  const unknown = { path: withoutPositions(path.replace(/\.\$.*/s, '')), isSaid: false };
   // An upsert that found a document has not written these.
   if (operator === '$setOnInsert' && !isInsert) return unknown;
   if (operator === '$rename') return [unknown, { path: String(value), isSaid: false }];
-  if (path.includes('$') || withoutPlaces(path) !== path) return unknown;
+  if (path.includes('$') || withoutPositions(path) !== path) return unknown;
   if (operator === '$unset') return { path, isSaid: true };
   const elements =
     operator === '$push' || operator === '$addToSet' ? newElements(value) : undefined;

@@ -1,6 +1,6 @@
 /** From what a write sent to what is known of the document that it leaves. Pure. */
 import type { AnyModel } from '../mongoose-internals';
-import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
+import { isAtOrBelow, isRelated, withoutPositions } from '../schema/path';
 import { isPlainPath } from '../schema/plain-path';
 import { findEqualities, type DocumentWrite, type UpdateWrite, type Write } from '../write/write';
 import type { KnownDocument, Normalise } from './known-document';
@@ -46,7 +46,7 @@ function toKnownSave(
   { _id, changed, isRead }: NonNullable<Write['loaded']>,
   normalise: Normalise,
 ): KnownDocument {
-  const paths = changed.flatMap((path) => [path, withoutPlaces(path)]);
+  const paths = changed.flatMap((path) => [path, withoutPositions(path)]);
   return {
     document,
     isKnown: (path) => paths.some((one) => isAtOrBelow(path, one)) || isRead(path),

@@ -1,6 +1,6 @@
 /** Which query finds the documents that hold an index's key. Pure. */
 import { isOperatorObject } from '../bson/comparable';
-import { findIndexKeys, hasPlaces, type IndexKey } from '../schema/index-keys';
+import { findIndexKeys, hasPositions, type IndexKey } from '../schema/index-keys';
 import { isSelected, pathsOfFilter, toConjunctions } from '../schema/partial-filter';
 import type { UniqueIndex } from '../schema/unique-index';
 import { inOneElement } from './in-one-element';
@@ -21,14 +21,14 @@ const MAX_BRANCHES = 64;
 
 /**
  * Undefined where the write cannot violate the index, and where that cannot be known: a value that is
- * not known, a path with a place in an array, a null before other paths of a sparse index (which no
+ * not known, a path with an array position, a null before other paths of a sparse index (which no
  * query finds by the index).
  */
 export function toLookup(index: UniqueIndex, known: KnownDocument): Lookup | undefined {
   const { keyPattern, collation, sparse, builtFilter: expression } = index;
   const paths = Object.keys(keyPattern);
   const isOpen = [...paths, ...pathsOfFilter(expression)].some(known.isChanged);
-  if (!isOpen || hasPlaces(index)) return undefined;
+  if (!isOpen || hasPositions(index)) return undefined;
   if (!paths.every((path) => known.isKnown(path, collation))) return undefined;
   if (expression && !isSelected(expression, known, collation !== undefined)) return undefined;
   const keys = findIndexKeys(index, known.document);
@@ -65,7 +65,7 @@ function toBranches(index: UniqueIndex, keys: IndexKey[]): Filter[] {
   });
 }
 
-/** Conditions, any of which may hold: equality, so that each has its own place in the index. */
+/** Conditions, any of which may hold: all are equalities, which the server finds in the index. */
 function toConditions(path: string, values: unknown[], isSparse: boolean): Filter[] {
   const conditions: Filter[] = [];
   const listed: unknown[] = [];

@@ -11,7 +11,7 @@ import type { ViolatedIndex } from './match-index';
 import type { DuplicateKey } from './parse-duplicate-key';
 import { mayBeEncoded, toKeyText, toUserValue } from './reported-value';
 
-/** One path of the violated index, with the element's place where it lies in an array. */
+/** One path of the violated index, with the element's position if it is in an array. */
 export interface FieldError {
   /** The path as the index declares it. */
   indexPath: string;

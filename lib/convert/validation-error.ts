@@ -30,7 +30,7 @@ export interface UniqueValidationError extends MongooseErrors.ValidationError {
   cause: unknown;
   /** The model whose write it was. Not enumerable. */
   model: AnyModel;
-  /** On the error of one of many writes: its place in the caller's array. Not enumerable. */
+  /** On the error of one of many writes: its position in the caller's array, from 0. Not enumerable. */
   index?: number;
   /** On the error of one of many writes: its operation. Not enumerable. */
   operation?: BulkOperation;

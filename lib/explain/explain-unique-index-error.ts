@@ -8,7 +8,7 @@ import { toRefusedKey } from '../convert/refused-key';
 import { isUniqueValidationError, type UniqueValidationError } from '../convert/validation-error';
 import type { AnyModel } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
-import { withoutPlaces } from '../schema/path';
+import { withoutPositions } from '../schema/path';
 import { findUniqueIndexes } from '../schema/unique-index';
 import { readOperation } from '../write/bulk-operation';
 import type { Write } from '../write/write';
@@ -79,7 +79,7 @@ function explainConverted(error: UniqueValidationError): string | undefined {
   const found = findDuplicates(cause);
   const keyValue = new Map(found?.kind === 'single' ? parse(found.duplicate, model).keyValue : []);
   for (const [path, { value }] of Object.entries(error.errors)) {
-    if (value === null) keyValue.set(withoutPlaces(path), null);
+    if (value === null) keyValue.set(withoutPositions(path), null);
   }
   return explainKey({ ...NOTHING, indexName, keyPattern, keyValue }, model, {});
 }

@@ -5,8 +5,9 @@ import {
   checkRules,
   CONFLICT_TARGET_RULE,
   FUNCTION_RULE,
-  isFilledString,
+  isNonEmptyString,
   isStringList,
+  STRING_RULE,
   type Rules,
 } from './rules';
 import { show } from './show';
@@ -128,19 +129,20 @@ export function findOptions(schema: AnySchema): UniqueGuardOptions {
   }
 }
 
-const isMessage = (value: unknown): boolean => isFilledString(value) || typeof value === 'function';
+const isMessage = (value: unknown): boolean =>
+  isNonEmptyString(value) || typeof value === 'function';
 
 const MESSAGE_RULES: Rules = {
   message: [isMessage, 'a string or a function that returns one'],
-  kind: [isFilledString, 'a string'],
+  kind: STRING_RULE,
 };
 
 const INDEX_RULES: Rules = {
   ...MESSAGE_RULES,
   // As a key of `errors`, `__proto__` would replace the object's prototype.
   path: [
-    (value) => isFilledString(value) && value !== '__proto__',
-    'the path that shows the error',
+    (value) => isNonEmptyString(value) && value !== '__proto__',
+    'the path to report the error on',
   ],
 };
 

@@ -116,8 +116,8 @@ export function isSamePattern(a: Record<string, unknown>, b: Record<string, unkn
   const entries = toEntries(a);
   return (
     entries.length === others.length &&
-    entries.every(([path, direction], place) => {
-      const [otherPath, otherDirection] = others[place] as Entry;
+    entries.every(([path, direction], position) => {
+      const [otherPath, otherDirection] = others[position] as Entry;
       return path === otherPath && direction === otherDirection;
     })
   );

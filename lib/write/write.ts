@@ -1,6 +1,6 @@
 /** What one write sent to the server, and which paths it touches. Pure. */
 import { isOperatorObject } from '../bson/comparable';
-import { isPlace } from '../schema/fragment';
+import { isPosition } from '../schema/path';
 
 /** What one write sent to the server. */
 export interface Write {
@@ -77,7 +77,7 @@ function isOnTheWay(path: string[], indexSegments: string[]): boolean {
   for (const segment of path) {
     if (matched === indexSegments.length) return true;
     if (segment === indexSegments[matched]) matched += 1;
-    else if (!segment.startsWith('$') && !isPlace(segment)) return false;
+    else if (!segment.startsWith('$') && !isPosition(segment)) return false;
   }
   return true;
 }
