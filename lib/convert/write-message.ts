@@ -27,7 +27,9 @@ export function toMessage(
   if (typeof message === 'string') return fillTemplate(message, context);
   const text: unknown = message(context);
   if (typeof text === 'string') return text;
-  throw new TypeError(`uniqueGuard: a message function returned ${typeof text}; it must return a string.`);
+  throw new TypeError(
+    `uniqueGuard: a message function returned ${typeof text}; it must return a string.`,
+  );
 }
 
 /** `unique: [true, "Email already in use"]`, Mongoose's own way to set a message; it is for the index of that path alone. */

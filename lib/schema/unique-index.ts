@@ -52,6 +52,11 @@ export function modelsOfCollection(model: AnyModel): AnyModel[] {
   return [...new Set([model, base, ...Object.values(base.discriminators ?? {}), ...sharing])];
 }
 
+/** Their schemas. */
+export function schemasOfCollection(model: AnyModel): AnySchema[] {
+  return modelsOfCollection(model).map(({ schema }) => schema as AnySchema);
+}
+
 /** The base model of a discriminator; any other model itself. */
 export function baseOf(model: AnyModel): AnyModel {
   const baseName = findBaseName(model);
@@ -96,7 +101,7 @@ export function readDeclaredFilters(
 ): { name: string; filter: Record<string, unknown> }[] {
   return schema.indexes().flatMap(([definition, options]: [object, IndexOptions]) => {
     const { name = defaultName(definition), partialFilterExpression: filter } = options;
-    return filter === undefined ? [] : [{ name, filter: filter }];
+    return filter === undefined ? [] : [{ name, filter }];
   });
 }
 
