@@ -161,7 +161,7 @@ describe('a formatted report', () => {
       },
       [
         '  email_1  { email: 1 }  missing, blocked by 3 documents with two arrays',
-        '      Next: leave one array on the paths of the index, or none.',
+        '      Next: change these documents: at most one path of the index may hold an array.',
         '      Then: await User.createIndexes().',
       ],
     ],
@@ -257,7 +257,7 @@ describe('a formatted report', () => {
 
   it.each([
     [{}, 'so each new document counts as null there, and the second one fails.', 1],
-    [{ sparse: true }, 'of the new documents the index holds those that its options select.', 3],
+    [{ sparse: true }, 'the index contains new documents only if its options select them.', 3],
     [{ partialFilterExpression: { a: 1 } }, 'the index holds those that its options select.', 0],
   ])('of an index that is left over: %j', (options, effect, documents) => {
     const keyPattern = { old: 1, older: -1 };

@@ -495,7 +495,7 @@ describe('a wrong argument', () => {
     [['a@x'], {}, /the input is \["a@x"\]/],
     [{}, null as never, /options is null; it must be an object/],
     [{}, { path: 'email' }, /options has no "path"; allowed are exclude, paths, session/],
-    [{}, { exclude: null }, /exclude is null; it must be an _id or a document, or be left out/],
+    [{}, { exclude: null }, /exclude is null; it must be an _id or a document, or undefined/],
     [
       {},
       { exclude: 'nobody' },
@@ -507,7 +507,7 @@ describe('a wrong argument', () => {
     [
       {},
       { paths: ['emial'] },
-      /no unique index of Model\d+ is on "emial"; there are some on _id, email/,
+      /options.paths has "emial", but no unique index of Model\d+ is on it; allowed are _id, email/,
     ],
     [{}, { paths: 'name' }, /no unique index of Model\d+ is on "name"/],
     [

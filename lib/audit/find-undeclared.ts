@@ -3,7 +3,7 @@ import type { AnyModel } from '../mongoose-internals';
 import { hasPath } from '../schema/find-path-types';
 import { modelsOfCollection, schemasOfCollection } from '../schema/unique-index';
 import { isOnSamePaths } from './compare-indexes';
-import { findDatabase, type CollectionIndexes } from './database-index';
+import { resolveDatabase, type CollectionIndexes } from './database-index';
 import { findDeclaredIndexes, type IndexSpec } from './declared-index';
 
 /** A unique index on paths that no schema of the collection has. */
@@ -38,7 +38,7 @@ export async function findUndeclared(
 }
 
 async function countWithValue(model: AnyModel, paths: string[]): Promise<number> {
-  const db = await findDatabase(model);
+  const db = await resolveDatabase(model);
   return db
     .collection(model.collection.name)
     .countDocuments({ $or: paths.map((path) => ({ [path]: { $ne: null } })) });

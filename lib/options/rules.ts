@@ -43,7 +43,7 @@ export const SESSION_RULE: Rule = [
   'a session from mongoose.startSession(), or null',
 ];
 
-/** Throws a TypeError that names the option, the given value and what is allowed. Undefined counts as missing. */
+/** @throws TypeError that names the option, the given value and what is allowed. Undefined counts as unset. */
 export function checkRules(what: string, given: unknown, rules: Rules): void {
   const allowed = () => Object.keys(rules).join(', ');
   if (!isObject(given) || Array.isArray(given)) {
