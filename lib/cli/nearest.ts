@@ -2,7 +2,7 @@
 
 const MAX_EDITS = 2;
 
-/** The closest of `words`, at most two edits away; undefined where none is. */
+/** The closest of `words`, at most two edits away; undefined if there is none. */
 export function findNearest(typed: string, words: readonly string[]): string | undefined {
   const [nearest] = words
     .map((word) => ({ word, edits: countEdits(typed, word) }))

@@ -1,4 +1,4 @@
-/** The key that an index refused: its paths, and which of them have no value. Pure. */
+/** Finds which paths of a refused key have no value. Pure. */
 import { findKind, type AnyModel, type AnySchema } from '../mongoose-internals';
 import { hasPath } from '../schema/find-path-types';
 import { isPlainPath } from '../schema/plain-path';
@@ -12,9 +12,9 @@ export interface RefusedKey {
   indexName: string | undefined;
   /** Undefined if neither the server nor the schema reports it. */
   keyPattern: Record<string, unknown> | undefined;
-  /** Those of its paths whose value is null or missing. */
+  /** The paths of the key whose value is null or missing. */
   missing: string[];
-  /** Those of them that the schema of the written document does not have. */
+  /** The missing paths that the schema of the written document does not have. */
   absent: string[];
 }
 
