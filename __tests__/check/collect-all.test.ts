@@ -359,12 +359,12 @@ describe('a field that is not reported', () => {
       ['email'],
     ],
     [
-      'a pair of which one half is not told',
+      'a pair with one unknown half',
       () => model.updateOne({ _id: ids[1] }, { email: 'e', slug: 's' }),
       ['email'],
     ],
     [
-      'a pair whose other half is not in the filter',
+      "the document's own pair, with one half in the filter",
       () => model.updateOne({ tenant: { $eq: 't2' }, n: { $gt: 0 } }, { email: 'e', slug: 's2' }),
       ['email'],
     ],
