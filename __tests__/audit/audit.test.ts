@@ -811,7 +811,7 @@ describe('options and connections', () => {
     ).toBe('mine');
   });
 
-  it('onProgress is called for each scan that begins', async () => {
+  it('onProgress is called before the scans for each index', async () => {
     const steps: unknown[] = [];
     await User.auditUniqueIndexes({ onProgress: (step) => steps.push(step) });
     expect(steps).toEqual([
