@@ -3,6 +3,7 @@ import { checkUnique, checkUniqueDocument } from './check/check-unique';
 import { toTraced } from './diagnostics';
 import { attachHooks } from './hooks';
 import type { AnySchema } from './mongoose-internals';
+import { isObject } from './options/is-object';
 import { checkOptions, PLUGIN, type UniqueGuardOptions } from './options/plugin-options';
 import { show } from './options/show';
 import { saveOrUpsertMany } from './upsert/many/save-or-upsert-many';
@@ -33,7 +34,7 @@ export function uniqueGuard(schema: AnySchema, options?: UniqueGuardOptions): vo
 
 /** Detects the mistake `schema.plugin(uniqueGuard())`, which calls the plugin without a schema. */
 function checkSchema(schema: unknown): void {
-  if (typeof schema === 'object' && schema !== null && 'statics' in schema) return;
+  if (isObject(schema) && 'statics' in schema) return;
   throw new TypeError(
     `uniqueGuard: the schema is ${show(schema)}; pass the plugin itself: schema.plugin(uniqueGuard, options).`,
   );

@@ -227,7 +227,7 @@ function showInShell(value: unknown): string {
 
 function toText(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value !== 'object' || value === null) return String(value);
+  if (!isObject(value)) return String(value);
   if (value instanceof Date) return `ISODate(${JSON.stringify(value)})`;
   if (isObjectId(value)) return `ObjectId("${value.toHexString()}")`;
   if (Array.isArray(value)) return `[${value.map(toText).join(', ')}]`;

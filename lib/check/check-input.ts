@@ -1,5 +1,6 @@
 /** Rejects values that must not or cannot be part of a query. */
 import { findValidationError, isMongooseDocument, type AnyDocument } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import { show } from '../options/show';
 import { pathsOfFilter } from '../schema/partial-filter';
 import { isRelated, withoutPositions } from '../schema/path';
@@ -25,7 +26,7 @@ export function rejectOperators(indexes: UniqueIndex[], input: unknown, at = '')
 
 /** True for an object that may have come with a request; false for a date, bytes, an ObjectId or a document. */
 function isRequestObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isObject(value)) return false;
   const isClass = value instanceof Date || value instanceof RegExp || ArrayBuffer.isView(value);
   return !isClass && !('_bsontype' in value) && !isMongooseDocument(value);
 }

@@ -11,6 +11,7 @@ import {
   type AnyDocument,
   type AnyModel,
 } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import { show } from '../options/show';
 import { findDocumentKeys } from '../schema/index-keys';
 import { isAtOrBelow, isRelated, withoutPositions } from '../schema/path';
@@ -96,8 +97,8 @@ async function check(
 
 /** The `_id` to exclude, cast to the type in the schema. It is compared here and never sent. */
 function toExcluded(model: AnyModel, exclude: unknown): { _id: unknown } {
-  const isDocument = typeof exclude === 'object' && exclude !== null && '_id' in exclude;
-  const given = isDocument ? exclude._id : exclude;
+  const isDocument = isObject(exclude) && '_id' in exclude;
+  const given = isDocument ? exclude['_id'] : exclude;
   try {
     const _id: unknown = model.schema.path('_id').cast(given, undefined as never, true);
     return normalizerFor(model)({ _id }) as { _id: unknown };

@@ -1,6 +1,7 @@
 /** Stage 4: makes Mongoose's ValidationError. The only file that touches Mongoose's error classes. */
 import type { Error as MongooseErrors } from 'mongoose';
 import { nameModelInMessage, type AnyModel } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import type { PathOf, RawDocumentOf } from '../schema/document-of';
 import type { BulkOperation } from '../write/bulk-operation';
 import { setFrames, withoutStack, type Frames } from './stack';
@@ -141,10 +142,10 @@ export function isUniqueValidationError<M extends AnyModel>(
   model: M,
 ): error is UniqueValidationErrorOf<M>;
 export function isUniqueValidationError(error: unknown, model?: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
+  if (!isObject(error)) return false;
   const { name, code, errors, model: violated } = error as Partial<MadeError>;
   if (name !== 'ValidationError' || code !== 11000) return false;
-  if (typeof errors !== 'object' || errors === null) return false;
+  if (!isObject(errors)) return false;
   // As a callback of filter(), the function gets an index as its second argument.
   if (typeof model !== 'function') return true;
   // A discriminator has its base's collection.

@@ -1,5 +1,6 @@
 /** What one write sent to the server, and which paths it touches. Pure. */
 import { isOperatorObject } from '../bson/comparable';
+import { isObject } from '../options/is-object';
 import { isPosition } from '../schema/path';
 
 /** What one write sent to the server. */
@@ -64,7 +65,7 @@ export function pathsOf(
   isCounted: (operator: string) => boolean = () => true,
 ): string[] {
   return Object.entries(update).flatMap(([operator, operand]: [string, unknown]) => {
-    if (!isCounted(operator) || typeof operand !== 'object' || operand === null) return [];
+    if (!isCounted(operator) || !isObject(operand)) return [];
     // $rename also writes the path that its operand names.
     const targets = operator === '$rename' ? Object.values(operand).map(String) : [];
     return [...Object.keys(operand), ...targets];
@@ -84,7 +85,7 @@ function isOnTheWay(path: string[], indexSegments: string[]): boolean {
 
 /** `{ path: value }`, `{ path: { $eq: value } }`, also inside `$and`. */
 export function findEqualities(filter: unknown, indexPath: string): { value: unknown }[] {
-  if (typeof filter !== 'object' || filter === null) return [];
+  if (!isObject(filter)) return [];
   return Object.entries(filter).flatMap(([key, condition]: [string, unknown]) => {
     if (key === '$and' && Array.isArray(condition)) {
       return condition.flatMap((part) => findEqualities(part, indexPath));

@@ -1,4 +1,5 @@
 /** Finds, in what a write sent, the keys that it put into an index. Pure. */
+import { isObject } from '../options/is-object';
 import { Fragment, UNKNOWN } from '../schema/fragment';
 import { findDocumentKeys, type KeyPart } from '../schema/index-keys';
 import { isAtOrBelow, withoutPositions } from '../schema/path';
@@ -84,7 +85,7 @@ function toFragment(update: object, isInsert: boolean): Fragment {
   // A pipeline computes its values on the server.
   for (const [operator, operand] of Array.isArray(update) ? [] : Object.entries(update)) {
     // Before Mongoose has cast an update, it may have paths beside its operators.
-    const isOperator = operator.startsWith('$') && typeof operand === 'object' && operand !== null;
+    const isOperator = operator.startsWith('$') && isObject(operand);
     if (!isOperator || (operator === '$setOnInsert' && !isInsert)) continue;
     for (const [path, value] of Object.entries(operand as object) as [string, unknown][]) {
       write(fragment, operator, path, value);
@@ -108,7 +109,7 @@ function write(fragment: Fragment, operator: string, path: string, value: unknow
 }
 
 function newElements(value: unknown): unknown[] {
-  const isMany = typeof value === 'object' && value !== null && '$each' in value;
+  const isMany = isObject(value) && '$each' in value;
   if (!isMany) return [value];
   return [value.$each].flat();
 }
