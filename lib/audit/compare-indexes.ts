@@ -12,7 +12,7 @@ import type { IndexSpec } from './declared-index';
  * - `cannot be built`: nothing prevents duplicates, and the server refuses to build the index:
  *   `obstacle` says why and what to do.
  * - `not unique`: an index on the same keys exists, without `unique`.
- * - `different`: a unique index exists with another name, keys or options: see `differences`.
+ * - `different`: an index exists with another name, other keys or other options: see `differences`.
  * - `building`: it is being built. Until it is built, nothing prevents duplicates.
  */
 export type IndexStatus =
