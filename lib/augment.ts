@@ -48,27 +48,25 @@ interface UniqueGuardStatics {
    * Creates the document, or updates, skips or replaces the one that exists: one atomic upsert on a
    * unique index, safe under concurrency.
    *
-   * The input is cast and validated, and `pre('save')` middleware runs on it, so that an upsert never
-   * stores what a save would have hashed. Where middleware or a validator reads `isNew`, both run twice:
-   * once for a new document and once for one that exists. `findOneAndUpdate` middleware runs on the
-   * query. `post('save')` middleware runs after the write; what it throws rejects the call, though the
-   * document is written.
+   * The input is cast and validated, and `pre('save')` middleware runs on it, so that, for example, a password
+   * is hashed. If middleware or a validator reads `isNew`, both run twice: once for a new document and once
+   * for an existing one. `findOneAndUpdate` middleware runs on the query. `post('save')` middleware runs after
+   * the write; if it throws, the call rejects, but the document is written.
    *
-   * Written in any case: the given paths and what middleware changed. Written on insert only: defaults,
-   * `createdAt`, immutable paths, `_id`. Written if a value changes: `updatedAt`, and `__v` where `save()`
-   * raises it. `onConflict` selects another rule.
+   * Always written: the paths of the input and the changes of middleware. Written on insert only: defaults,
+   * `createdAt`, immutable paths, `_id`. Written if a value changes: `updatedAt`, and `__v` if `save()` would
+   * increment it. `onConflict` selects another rule.
    *
-   * One round trip. When another write uses the key in between, the upsert is sent again, at most
-   * `maxRetries` times after a short random wait, but never in a transaction.
+   * One round trip. If a concurrent write inserts the key first, the upsert is sent again after a short random
+   * wait, at most `maxRetries` times, but never in a transaction.
    *
    * @param input the paths to write
    * @param options see {@link SaveOrUpsertOptions}
    * @returns the document after the write, `created`, `changed` and the number of attempts
-   * @throws ValidationError where the input is invalid (nothing was sent), another unique index refused
-   *   the write (the document that holds the key is unchanged), or the last attempt failed
-   *   (`error.attempts`)
-   * @throws TypeError where an option is wrong, the conflict target is ambiguous, or the input has no
-   *   value for it; nothing was sent
+   * @throws ValidationError if the input is invalid (nothing was sent), if another unique index refused the
+   *   write (the document with that key is unchanged), or if the last attempt failed (`error.attempts`)
+   * @throws TypeError if an option is invalid, the conflict target is ambiguous, or the input has no value for
+   *   it; nothing was sent
    *
    * @example
    * const { doc, created } = await User.saveOrUpsert({ email, name });
@@ -81,23 +79,24 @@ interface UniqueGuardStatics {
   ): Promise<SaveOrUpsertResult<SavedDocumentOf<M, Lean>>>;
 
   /**
-   * {@link UniqueGuardStatics.saveOrUpsert} for many inputs. One failure does not stop the others. Inputs
-   * with the same key are written in order, by further bulkWrites; a race is retried for its rows alone.
+   * {@link UniqueGuardStatics.saveOrUpsert} for many inputs. By default, a failed input does not stop the
+   * others. Inputs with the same key are written in order, by further bulkWrites. After a race, only the
+   * affected inputs are sent again.
    *
-   * `pre('validate')` and `pre('save')` middleware run on each input, concurrently within a batch, and
+   * `pre('validate')` and `pre('save')` middleware runs on each input, concurrently within a batch, and
    * `post('save')` on each written document. No query middleware runs.
    *
-   * For each batch: one query that finds the rows that are stored already, and one `bulkWrite` of the
-   * others. While a batch is sent, the next one is prepared. Memory holds two batches and an entry for each
-   * input, or with `results: 'failed'` for each that failed.
+   * Two round trips for each batch: a query that finds inputs whose values are already stored, and one
+   * `bulkWrite` of the others. While a batch is sent, the next one is prepared. Memory holds two batches, and
+   * an entry for each input (with `results: 'failed'` for each failed input).
    *
    * @param inputs an array, an iterable or an async iterable of inputs
    * @param options see {@link SaveOrUpsertManyOptions}
    * @returns an entry for each input, and how many were created, updated, unchanged, skipped and failed
-   * @throws the driver's error where a batch as a whole failed, or what `inputs` or `onProgress` throw;
-   *   `error.partialResult` (not enumerable) has an entry for everything that is known to be written
-   * @throws in a transaction the first error of the server, which aborts it
-   * @throws TypeError where an option is wrong; nothing was sent
+   * @throws the driver's error if a whole batch failed, or what `inputs` or `onProgress` throws;
+   *   `error.partialResult` (not enumerable) has an entry for every input that is known to be written
+   * @throws in a transaction, the first error of the server, which aborts the transaction
+   * @throws TypeError if an option is invalid; nothing was sent
    *
    * @example
    * const { created, failed, results } = await User.saveOrUpsertMany(rows, { batchSize: 500 });
@@ -117,23 +116,22 @@ interface UniqueGuardStatics {
   >;
 
   /**
-   * Reports which unique indexes a new document with this input would violate now. Advisory, since it is
-   * racy: another write may come before yours, and then the index refuses yours. Use it to inform a user
-   * early, and still catch the error of the write.
+   * Reports which unique indexes a new document with this input would violate now. It is advisory: another
+   * write may use the value before yours, and then the index refuses yours. Use it to inform a user early, and
+   * still catch the error of the write.
    *
-   * The input is cast as a document (setters and defaults run), but not validated. Nothing is written and
-   * no middleware runs. It reads from the primary, for each unique index that the schema declares. An
-   * index that was never built costs a scan of the collection.
+   * The input is cast as a document (setters and defaults run), but not validated. Nothing is written and no
+   * middleware runs.
    *
-   * One query for each unique index, all at once; in a session one after the other. Each reads at most two
-   * documents. Where an array has several keys, a violated index takes up to one more for each of them.
+   * One query on the primary for each declared unique index, all at once; in a session one after the other.
+   * Each query reads at most two documents. If an array has several keys in a violated index, up to one more
+   * query for each of them. If the index was never built, its query scans the collection.
    *
    * @param input the paths of the document
    * @param options see {@link CheckUniqueOptions}
-   * @returns the ValidationError with the errors of all indexes that would refuse the write; null where
-   *   none would
-   * @throws ValidationError where a value on a unique index cannot be cast, as in a save
-   * @throws TypeError where a value is an object with operators, or an option is wrong; nothing was sent
+   * @returns a ValidationError with the errors of all indexes that would refuse the write, or null
+   * @throws ValidationError if a value on a unique index cannot be cast, as in a save
+   * @throws TypeError if a value is an object with operators, or an option is invalid; nothing was sent
    *
    * @example
    * const duplicate = await User.checkUnique({ email }, { paths: 'email', exclude: user._id });
@@ -146,24 +144,26 @@ interface UniqueGuardStatics {
   ): Promise<UniqueValidationError | null>;
 
   /**
-   * Compares the unique indexes that the schema declares, its base's and its discriminators' included,
-   * with those of the collection, and finds the documents that block the missing ones. It changes
-   * nothing.
+   * Compares the unique indexes that the schema declares, including those of its base model and
+   * discriminators, with those of the collection, and finds the documents that block missing indexes. It
+   * changes nothing.
    *
-   * Keys are compared as the index compares them: sparse, partial and collated indexes, arrays, missing
-   * paths as null. For a text or geo index, and for one on a numbered path, no blocking documents are
-   * searched; `notExamined` gives the reason.
+   * Keys are compared as the index compares them, with sparse, partial and collated indexes, arrays, and
+   * missing paths as null. Blocking documents are not searched for text and geo indexes, and for a path that
+   * contains a number: see `notExamined`.
    *
-   * One round trip where every index is as declared. A missing index costs one collection scan on the
-   * server, three where documents block it; the server uses its disk for what does not fit in memory. On
-   * a large collection, run it where a scan does no harm. Keys and `_id`s are the driver's values.
+   * One round trip if every index is as declared. A missing index costs one collection scan, or three if
+   * documents block it. The server uses its disk for what does not fit into memory. For a large collection,
+   * run it where a scan is acceptable, such as on a restored backup.
    *
-   * A value that errors hide (`hideValues`, `select: false`) is omitted from `blocking.groups[].key`.
-   * Servers before MongoDB 6.0 return at most two `_id`s for each key.
+   * Keys and `_id`s are the driver's values. Values that errors hide (`hideValues`, `select: false`) are
+   * omitted from `blocking.groups[].key`. Servers before MongoDB 6.0 return at most two `_id`s for each key.
    *
    * @param options see {@link AuditOptions}
-   * @throws TypeError where an option is wrong; Error where the model has no connection; the server's
-   *   error where it refuses to list the indexes or to aggregate
+   * @returns the report, which `formatAudit` prints
+   * @throws TypeError if an option is invalid
+   * @throws Error if the model has no connection
+   * @throws the server's error if it refuses to list the indexes or to aggregate
    *
    * @example
    * const audit = await User.auditUniqueIndexes();
@@ -175,14 +175,16 @@ interface UniqueGuardStatics {
 /** The method that the plugin adds to a document. */
 interface UniqueGuardMethods {
   /**
-   * `Model.checkUnique()` for a document, advisory as well. Reports which unique indexes its save would
-   * violate now: those on its modified paths, or all for a new document. One query for each of them, as of
-   * the static; none where no path of an index is modified.
+   * `Model.checkUnique()` for a document: reports which unique indexes its `save()` would violate now. It is
+   * advisory, too.
    *
-   * @param options `session`: the session to read in. Default: the document's own.
-   * @returns the ValidationError, or null
-   * @throws ValidationError where a modified value on a unique index could not be cast
-   * @throws TypeError where an option is wrong, or this is a subdocument
+   * A new document is checked on all unique indexes, a loaded one on those with a modified path. One query for
+   * each checked index, as for the static.
+   *
+   * @param options `session`: the session to read in. Default: the document's session.
+   * @returns a ValidationError with the errors of all indexes that would refuse the save, or null
+   * @throws ValidationError if a modified value on a unique index could not be cast
+   * @throws TypeError if an option is invalid, or this is a subdocument
    *
    * @example
    * user.set(request.body);
@@ -192,12 +194,12 @@ interface UniqueGuardMethods {
 }
 
 interface UniqueGuardOption {
-  /** What this call sets for the plugin, such as `{ collectAll: true }`. */
+  /** Options of the plugin for this call, such as `{ collectAll: true }`. Default: the plugin's. */
   uniqueGuard?: UniqueGuardCallOptions;
 }
 
-// The plugin cannot change the type of the schema that it is applied to, so the statics are typed on
-// every model, also on those without the plugin.
+// A plugin cannot change the type of a schema, so every model has the types of the statics, even without
+// the plugin.
 declare module 'mongoose' {
   // A merged interface repeats the name of the parameter.
   // eslint-disable-next-line @typescript-eslint/no-unused-vars, @typescript-eslint/no-empty-object-type

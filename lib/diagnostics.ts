@@ -1,27 +1,27 @@
-/** What subscribers of `node:diagnostics_channel` receive. Without one, each place costs a boolean. */
+/** Publishes to `node:diagnostics_channel`. Without a subscriber, each call costs one comparison. */
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import type { AnyModel } from './mongoose-internals';
 
-/** The message of `mongoose-unique-guard:duplicate`: it names paths and holds no value of a document. */
+/** The message of `mongoose-unique-guard:duplicate`. It contains no value of a document. */
 interface DuplicateMessage {
   model: string;
-  /** Undefined where the server names no index and more than one is possible. */
+  /** Undefined if the server does not report the index and more than one is possible. */
   index: string | undefined;
   paths: string[];
-  /** Undefined where only the error is known: `toValidationError`. */
+  /** Undefined for `toValidationError`, which does not know the operation. */
   operation: string | undefined;
-  /** False where the error is left as it is, with a note. */
+  /** False if the error was not converted, but got `error.uniqueGuard`. */
   converted: boolean;
 }
 
 const duplicates = channel('mongoose-unique-guard:duplicate');
 
-/** An error of a subscriber does not arrive here: Node reports it as an uncaught exception. */
+/** Never throws: Node reports an error of a subscriber as an uncaught exception. */
 export function publishDuplicate(toMessage: () => DuplicateMessage): void {
   if (duplicates.hasSubscribers) duplicates.publish(toMessage());
 }
 
-/** The static, with a tracing channel around each call: `{ model }`, and the result or the error. */
+/** Wraps a static so that each call is traced: the channel gets `{ model }`, and the result or the error. */
 export function toTraced<Args extends unknown[], Result>(
   name: string,
   call: (this: AnyModel, ...args: Args) => Promise<Result>,

@@ -1,7 +1,7 @@
-/** The error middleware: the list on top, the handlers below. The only file that sees their `this`. */
-import { convertError, type ErrorShape, findConverted } from './convert/convert-error';
+/** The error middleware: the list on top, the handlers below. Only this file uses their `this`. */
 import type { CallbackError, ClientSession, Query } from 'mongoose';
 import { collectViolations } from './check/collect-all';
+import { convertError, findConverted, type ErrorShape } from './convert/convert-error';
 import { isUniqueValidationError } from './convert/validation-error';
 import {
   findDocumentSession,
@@ -20,8 +20,8 @@ import { toDocumentWrite } from './write/document-write';
 import type { DocumentWrite, UpdateWrite, Write } from './write/write';
 
 /**
- * Every write that runs middleware. `create` and `insertOne` run `save`'s, `findByIdAndUpdate` runs
- * `findOneAndUpdate`'s, `bulkSave` runs `bulkWrite`'s.
+ * Every write that runs middleware. `create` and `insertOne` run `save` middleware, `findByIdAndUpdate` runs
+ * `findOneAndUpdate` middleware, and `bulkSave` runs `bulkWrite` middleware.
  */
 const HOOKS = {
   save: convertSaveError,
@@ -35,11 +35,11 @@ const HOOKS = {
   aggregate: convertAggregateError,
 };
 
-/** Mongoose calls error handlers for errors only: a write that succeeds does nothing here. */
+/** Mongoose calls error handlers only for errors, so a successful write costs nothing. */
 export function attachHooks(schema: AnySchema): void {
   markOfPlugin(convertSaveError);
   for (const [operation, handler] of Object.entries(HOOKS)) {
-    // Mongoose's overloads take each operation as a literal; a list of them fits none.
+    // Mongoose's overloads accept each operation only as a literal.
     schema.post(
       operation as 'insertMany',
       { errorHandler: true },
@@ -52,7 +52,7 @@ type Next = (error?: CallbackError) => void;
 type AnyQuery = Query<unknown, unknown>;
 
 function convertSaveError(this: AnyDocument, error: unknown, _result: unknown, next: Next): void {
-  // Mongoose has put the session of the save's own options on the document.
+  // save() has set the session of its options on the document.
   const call = (): Call => ({
     options: findSaveOptions(this),
     session: findDocumentSession(this),
@@ -150,7 +150,7 @@ function callOf(query: AnyQuery): Call {
   return { options, session: options.session };
 }
 
-/** The error of one document; with `collectAll` the caller waits for a lookup of the other fields. */
+/** Converts the error of one document. With `collectAll`, the caller waits for a lookup of the other indexes. */
 function convertOne(
   error: unknown,
   model: AnyModel,
@@ -160,8 +160,8 @@ function convertOne(
 ): void {
   const shape: ErrorShape = { kind: 'single', write };
   const converted = convertError(error, model, shape);
-  const isNews = findConverted(error) === undefined && isUniqueValidationError(converted);
-  if (!isNews || !collectsAll(model, call)) {
+  const isJustConverted = findConverted(error) === undefined && isUniqueValidationError(converted);
+  if (!isJustConverted || !collectsAll(model, call)) {
     next(converted);
     return;
   }
@@ -170,15 +170,14 @@ function convertOne(
   });
 }
 
-/** The option of the call, else of the plugin. False in a transaction, which the error has aborted. */
+/** True if the option `collectAll` is set. False in a transaction, because the error has aborted it. */
 function collectsAll(model: AnyModel, call: () => Call): boolean {
   try {
     const { options, session } = call();
-    const isAsked =
-      options?.uniqueGuard?.collectAll ?? findOptions(model.schema).collectAll ?? false;
-    return isAsked && !isInTransaction(findSession(model, session));
+    const isSet = options?.uniqueGuard?.collectAll ?? findOptions(model.schema).collectAll ?? false;
+    return isSet && !isInTransaction(findSession(model, session));
   } catch {
-    // The option of the call is not known, so the error stays that of the one reported index.
+    // If the option of the call cannot be read, the error reports one index.
     return false;
   }
 }

@@ -3,6 +3,7 @@ import { checkUnique, checkUniqueDocument } from './check/check-unique';
 import { toTraced } from './diagnostics';
 import { attachHooks } from './hooks';
 import type { AnySchema } from './mongoose-internals';
+import { isObject } from './options/is-object';
 import { checkOptions, PLUGIN, type UniqueGuardOptions } from './options/plugin-options';
 import { show } from './options/show';
 import { saveOrUpsertMany } from './upsert/many/save-or-upsert-many';
@@ -10,12 +11,13 @@ import { saveOrUpsert } from './upsert/save-or-upsert';
 import { warnIfCompiled } from './warn-compiled';
 
 /**
- * The plugin. A write that violates a unique index rejects with Mongoose's own ValidationError, with one
- * error for each path of that index. A write that succeeds costs nothing extra.
+ * The Mongoose plugin. A write that violates a unique index rejects with a Mongoose ValidationError, which has
+ * one error for each path of that index. The plugin also adds the statics `saveOrUpsert`, `saveOrUpsertMany`,
+ * `checkUnique` and `auditUniqueIndexes`, and the method `checkUnique`. It adds no cost to a successful write.
  *
- * @param schema the schema; `mongoose.plugin(uniqueGuard)` applies it to all schemas
+ * @param schema the schema; `mongoose.plugin(uniqueGuard)` applies the plugin to all schemas
  * @param options see {@link UniqueGuardOptions}
- * @throws TypeError at once if an option is wrong
+ * @throws TypeError if an option is invalid
  *
  * @example
  * const userSchema = new Schema({ email: { type: String, unique: true } });
@@ -30,9 +32,9 @@ export function uniqueGuard(schema: AnySchema, options?: UniqueGuardOptions): vo
   attachMethods(schema);
 }
 
-/** `schema.plugin(uniqueGuard())` calls the plugin without a schema. */
+/** Detects the mistake `schema.plugin(uniqueGuard())`, which calls the plugin without a schema. */
 function checkSchema(schema: unknown): void {
-  if (typeof schema === 'object' && schema !== null && 'statics' in schema) return;
+  if (isObject(schema) && 'statics' in schema) return;
   throw new TypeError(
     `uniqueGuard: the schema is ${show(schema)}; pass the plugin itself: schema.plugin(uniqueGuard, options).`,
   );
@@ -41,7 +43,7 @@ function checkSchema(schema: unknown): void {
 const tracedSaveOrUpsert = toTraced('saveOrUpsert', saveOrUpsert);
 const tracedSaveOrUpsertMany = toTraced('saveOrUpsertMany', saveOrUpsertMany);
 
-/** An existing static stays: the user's own, or ours if the plugin was applied before. */
+/** Keeps an existing static: the user's own, or the plugin's if it was applied before. */
 function attachStatics(schema: AnySchema): void {
   const statics = schema.statics as Record<string, unknown>;
   statics['saveOrUpsert'] ??= tracedSaveOrUpsert;
@@ -50,7 +52,7 @@ function attachStatics(schema: AnySchema): void {
   statics['auditUniqueIndexes'] ??= auditUniqueIndexes;
 }
 
-/** So do an existing method and a path of that name, beside which Mongoose allows no method. */
+/** Keeps an existing method. Mongoose does not allow a method with the name of a path. */
 function attachMethods(schema: AnySchema): void {
   const methods = schema.methods as Record<string, unknown>;
   if (schema.pathType('checkUnique') === 'adhocOrUndefined')

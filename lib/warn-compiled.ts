@@ -1,12 +1,11 @@
-/** A plugin that is applied too late does nothing: this warning reports it. */
+/** Warns if the plugin is applied too late to have an effect. */
 import { listCompiledModels, type AnySchema } from './mongoose-internals';
 
 const warned = new WeakSet<AnySchema>();
 
 /**
- * Emits a process warning, once for each schema, where a model was compiled from it before and has not
- * got the plugin. A second connection, a global plugin and a second application are no mistakes: their
- * models have it.
+ * Emits a process warning, once for each schema, if a model was already compiled from the schema without the
+ * plugin. A second connection, a global plugin, or a plugin that is applied twice causes no warning.
  */
 export function warnIfCompiled(schema: AnySchema): void {
   const model = listCompiledModels(schema).find(

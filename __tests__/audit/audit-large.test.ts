@@ -56,7 +56,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => model.db.close());
 
-it('is audited on the server: the client gets the report and nothing more', async () => {
+it('is aggregated on the server: the client receives only the report', async () => {
   sent.length = 0;
   const start = Date.now();
   const audit = await model.auditUniqueIndexes();
@@ -75,7 +75,7 @@ it('is audited on the server: the client gets the report and nothing more', asyn
   expect(Date.now() - start).toBeLessThan(25_000);
 }, 60_000);
 
-it('goes to the disk of the server for what does not fit in its memory', async () => {
+it("uses the server's disk for what does not fit into its memory", async () => {
   // For the whole server, and left so: the same test on the other Mongoose may run beside this one.
   const admin = mongoose.connection.getClient().db('admin');
   await admin.command({ setParameter: 1, [GROUP_MEMORY]: 4_000_000 });

@@ -89,13 +89,13 @@ describe('a unique index that does not begin with the shard key cannot be built'
     expect(report.ok).toBe(false);
   });
 
-  it('the schema need not declare the shard key; the one of the cluster counts', async () => {
+  it('reports the shard key of the cluster, even if the schema declares none', async () => {
     const model = compile({ email: 1 }, { shardKey: { email: 1 } });
     stub({ entry: listed({ tenant: 1 }) });
     expect((await audit(model)).obstacle).toContain('is sharded by { tenant: 1 }');
   });
 
-  it('a client that may not read the list of the cluster: the shard key of the schema counts', async () => {
+  it("uses the shard key of the schema if the client may not read the cluster's list of collections", async () => {
     stub({ entry: unauthorized() });
     const declared = await audit(compile({ email: 1 }, { shardKey: { tenant: 1 } }));
     expect(declared.obstacle).toContain('is sharded by { tenant: 1 }');
@@ -115,7 +115,7 @@ describe('a unique index can be built', () => {
       { entry: listed({ tenant: 1 }, { dropped: true }) },
     ],
     [
-      'the collection lies on one shard',
+      'the collection is on one shard',
       { email: 1 },
       { entry: listed({ _id: 1 }, { unsplittable: true }) },
     ],
@@ -136,7 +136,7 @@ describe('a unique index can be built', () => {
     },
   );
 
-  it('an index that exists is not asked about', async () => {
+  it('sends no query about the shard key for an index that exists', async () => {
     const model = compile({ email: 1 });
     await model.createIndexes();
     stub({ entry: listed({ tenant: 1 }) });
@@ -162,7 +162,7 @@ describe("explainUniqueIndexError explains the server's own error", () => {
     ['{ email: 1.0 }', '{ tenant: 1.0 }', { email: 1 }, { tenant: 1 }],
     ['{ email: 1 }', '{ _id: "hashed" }', { email: 1 }, { _id: 'hashed' }],
     ['{ a: 1, c: -1 }', '{ a: 1, b: "hashed" }', { a: 1, c: -1 }, { a: 1, b: 'hashed' }],
-  ])('over %s, sharded by %s, as the audit does', async (over, pattern, keyPattern, key) => {
+  ])('on %s, sharded by %s, as the audit does', async (over, pattern, keyPattern, key) => {
     const model = compile(keyPattern);
     stub({ entry: listed(key) });
     const { obstacle } = await audit(model);

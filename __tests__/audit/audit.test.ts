@@ -36,7 +36,7 @@ const build = (model: AnyModel, key: object, options: object = {}) =>
   model.collection.createIndexes([{ key, ...options }] as never);
 
 describe('the indexes that exist', () => {
-  it('are all missing, and nothing blocks them, where the collection does not exist', async () => {
+  it('are all missing, without blocking documents, if the collection does not exist', async () => {
     const model = compile(email());
     expect(await model.auditUniqueIndexes()).toEqual({
       model: model.modelName,
@@ -57,7 +57,7 @@ describe('the indexes that exist', () => {
     expect(collections.map(({ name }) => name)).not.toContain(model.collection.name);
   });
 
-  it('are all ok once they are built, whatever their kind', async () => {
+  it('are all ok once they are built, for every kind of index', async () => {
     const schema = email()
       .index({ name: 1, 'nested.path': -1 }, { unique: true, sparse: true })
       .index({ tags: 1 }, { unique: true, name: 'a name with blanks' })
@@ -80,7 +80,7 @@ describe('the indexes that exist', () => {
     );
   });
 
-  it('what the server cannot make unique, or an aggregation cannot compute, is not examined', async () => {
+  it('are not examined if the server cannot make them unique, or an aggregation cannot compute their keys', async () => {
     const schema = new Schema({}, { strict: false })
       .index({ a: 'hashed' }, { unique: true })
       .index({ '$**': 1 }, { unique: true })
@@ -107,7 +107,7 @@ describe('the indexes that exist', () => {
     expect(indexes.some((index) => 'blocking' in index)).toBe(false);
   });
 
-  it('the own index of _id is not reported, nor one that the schema declares on it', async () => {
+  it('do not include the index on _id, even if the schema declares it', async () => {
     const model = compile(new Schema({ name: String }));
     await model.createCollection();
     expect(await model.auditUniqueIndexes()).toMatchObject({
@@ -122,7 +122,7 @@ describe('the indexes that exist', () => {
     expect(await clustered.auditUniqueIndexes()).toMatchObject({ indexes: [], undeclared: [] });
   });
 
-  it('a view has no indexes', async () => {
+  it('are not examined for a view', async () => {
     const model = compile(email());
     await mongoose.connection.createCollection(model.collection.name, {
       viewOn: 'somewhere',
@@ -134,7 +134,7 @@ describe('the indexes that exist', () => {
     });
   });
 
-  it('what is unique in the database alone is undeclared, unless another model declares it', async () => {
+  it('are undeclared if only the database has them, unless another model declares them', async () => {
     const model = compile(email());
     await model.createIndexes();
     await build(model, { name: 1 }, { unique: true, sparse: true });
@@ -370,7 +370,7 @@ describe('documents without a value', () => {
     return only(await model.auditUniqueIndexes());
   };
 
-  it('come with the advice for missing values', async () => {
+  it('are reported with advice for missing values', async () => {
     const index = await audited({ type: String });
     expect(index).toMatchObject({ status: 'missing', blocking: { keys: 1 } });
     expect(index.missingValues).toBe(
@@ -379,12 +379,12 @@ describe('documents without a value', () => {
     );
   });
 
-  it('with that of sparse, where null is stored', async () => {
+  it('are reported with advice for a sparse index, if null is stored', async () => {
     const { missingValues } = await audited(String, { sparse: true }, [{ a: null }, { a: null }]);
     expect(missingValues).toContain('sparse does not leave out a stored null');
   });
 
-  it('are to be fixed, where the path is required or the index has a filter', async () => {
+  it('have no such advice if the path is required or the index has a filter', async () => {
     for (const index of [
       await audited({ type: String, required: true }),
       await audited(String, { partialFilterExpression: { b: null } }),
@@ -424,7 +424,7 @@ describe('the default collation of a collection', () => {
     expect(only(await model.auditUniqueIndexes()).status).toBe(status);
   });
 
-  it('decides which documents block an index that has none', async () => {
+  it('decides which documents block an index without a collation', async () => {
     const model = compile(on({ a: 1 }));
     await model.createCollection({ collation: { locale: 'en', strength: 2 } });
     await model.collection.insertMany([{ a: 'X' }, { a: 'x' }] as never);
@@ -435,7 +435,7 @@ describe('the default collation of a collection', () => {
     await expect(build(model, { a: 1 }, { unique: true })).rejects.toMatchObject({ code: 11000 });
   });
 
-  it('of a schema is that of its indexes, except text indexes', async () => {
+  it('in the schema applies to its indexes, except text indexes', async () => {
     const schema = new Schema(
       { a: { type: String, unique: true }, t: String },
       { collation: { locale: 'en', strength: 1 } },
@@ -488,7 +488,7 @@ describe('discriminators', () => {
       expect(names).toEqual(['lives_1', 'tag_1', 't_1_tag_1']);
     }));
 
-  it("do not need their base's indexes a second time, which a new Mongoose() asks for in vain", async () => {
+  it('do not repeat the indexes of their base, with a new Mongoose() as well', async () => {
     const { Base, Dog } = animals();
     await Base.createIndexes();
     await expect(Dog.createIndexes()).rejects.toMatchObject({ code: 86 });
@@ -497,7 +497,7 @@ describe('discriminators', () => {
     );
   });
 
-  it('block only the documents of their own kind', async () => {
+  it('are blocked only by documents of their kind', async () => {
     const { Base } = animals();
     await Base.collection.insertMany([
       { tag: '1', kind: 'dog', chip: 'x' },
@@ -512,7 +512,7 @@ describe('discriminators', () => {
     });
   });
 
-  it('with the same unique path: the second of one name was never built', async () => {
+  it('with the same unique path: the second index of that name is not built', async () => {
     const Base = compile(new Schema({}, { discriminatorKey: 'kind' }));
     const code = () => new Schema({ code: { type: String, unique: true } });
     const [A, B] = ['A', 'B'].map(
@@ -615,14 +615,14 @@ describe('the documents that block an index', () => {
     ],
     [1, [[2]]],
     [0, []],
-  ])('are listed up to a sample of %j; the totals are of all', async (sample, ids) => {
+  ])('are listed up to a sample of %j, with exact totals', async (sample, ids) => {
     const model = await duplicates();
     const { blocking } = only(await model.auditUniqueIndexes({ sample }));
     expect(blocking).toMatchObject({ keys: 2, documents: 5 });
     expect(blocking?.groups.map((group) => group.ids)).toEqual(ids);
   });
 
-  it('that have an empty array are shown so, those without the path as null', async () => {
+  it('with an empty array are listed with [], those without the path with null', async () => {
     const model = compile(new Schema({ tags: { type: [String], unique: true } }));
     await model.collection.insertMany([
       { tags: [] },
@@ -645,7 +645,7 @@ describe('the documents that block an index', () => {
     ],
     ['of a path in hideValues', email(), { hideValues: ['email'] }],
     ['where all values are hidden', email(), { hideValues: true }],
-  ])('come without the values %s', async (_, schema, options) => {
+  ])('are listed without the values %s', async (_, schema, options) => {
     const model = await duplicates(options, schema as never);
     const audit = await model.auditUniqueIndexes();
     expect(only(audit).blocking?.groups).toEqual([
@@ -655,7 +655,7 @@ describe('the documents that block an index', () => {
     expect(JSON.stringify(audit)).not.toMatch(/"[abcd]"/);
   });
 
-  it('come with the values of the paths that are not hidden', async () => {
+  it('are listed with the values of the paths that are not hidden', async () => {
     const schema = new Schema({ tenant: String, token: { type: String, select: false } });
     const model = compile(schema.index({ token: 1, tenant: 1 }, { unique: true }));
     await model.collection.insertMany([
@@ -673,7 +673,7 @@ describe('the documents that block an index', () => {
       'before 4.4, which has another name for hello',
       Object.assign(new Error('hello'), { code: 59 }),
     ],
-  ])('are reported by a server %s as well, with two ids for each key', async (_, answer) => {
+  ])('are listed with two ids for each key by a server %s', async (_, answer) => {
     const model = await duplicates();
     const shared = compile(on({ a: 1 }));
     const arrays = [[1, 2], [2, 3], [3, 1], [9], [3]].map((a) => ({ a }));
@@ -705,7 +705,7 @@ describe('the documents that block an index', () => {
   });
 });
 
-it("a server that does not say what it is rejects with that server's error", async () => {
+it('a server that refuses the command hello rejects with its error', async () => {
   const model = compile(email());
   await model.collection.insertMany([{ email: 'a' }, { email: 'a' }] as never);
   const { db } = mongoose.connection as unknown as { db: { command: (command: Doc) => unknown } };
@@ -758,7 +758,7 @@ describe('nothing is changed', () => {
     expect(sent.filter((name) => name === 'aggregate')).toHaveLength(3 + 2 + 1);
   });
 
-  it('neither the schema nor its options', async () => {
+  it('the schema and its options stay the same', async () => {
     const model = compile(
       email().index({ a: 1 }, { unique: true, partialFilterExpression: { a: { $gt: 1 } } }),
     );
@@ -769,7 +769,7 @@ describe('nothing is changed', () => {
   });
 });
 
-describe('what the caller passes', () => {
+describe('options and connections', () => {
   const User = compile(email());
 
   it.each([
@@ -787,7 +787,7 @@ describe('what the caller passes', () => {
     await expect(audit).rejects.toThrow(message);
   });
 
-  it('a model without a connection is an error that names it', async () => {
+  it('a model without a connection rejects with an error that names the model', async () => {
     const model = new Mongoose().model('Lonely', email().plugin(uniqueGuard));
     await expect(model.auditUniqueIndexes()).rejects.toThrow(
       'auditUniqueIndexes: Lonely has no connection to a database; await mongoose.connect(uri) first.',
@@ -803,7 +803,7 @@ describe('what the caller passes', () => {
       await opening;
     }));
 
-  it("a static of the user's own stays", () => {
+  it('keeps a static of the user', () => {
     const schema = new Schema({}, { statics: { auditUniqueIndexes: () => 'mine' } });
     schema.plugin(uniqueGuard);
     expect(
@@ -811,7 +811,7 @@ describe('what the caller passes', () => {
     ).toBe('mine');
   });
 
-  it('onProgress is called for each scan that begins', async () => {
+  it('onProgress is called before the scans for each index', async () => {
     const steps: unknown[] = [];
     await User.auditUniqueIndexes({ onProgress: (step) => steps.push(step) });
     expect(steps).toEqual([
@@ -820,7 +820,7 @@ describe('what the caller passes', () => {
   });
 });
 
-describe('a server that does not know the option to list builds', () => {
+describe('a server that does not support listing index builds', () => {
   it.each([['an API version that is strict', { serverApi: { version: '1', strict: true } }]])(
     '%s',
     async (_, options) => {

@@ -161,7 +161,7 @@ describe('a formatted report', () => {
       },
       [
         '  email_1  { email: 1 }  missing, blocked by 3 documents with two arrays',
-        '      Next: leave one array on the paths of the index, or none.',
+        '      Next: change these documents: at most one path of the index may hold an array.',
         '      Then: await User.createIndexes().',
       ],
     ],
@@ -257,9 +257,13 @@ describe('a formatted report', () => {
 
   it.each([
     [{}, 'so each new document counts as null there, and the second one fails.', 1],
-    [{ sparse: true }, 'of the new documents the index holds those that its options select.', 3],
-    [{ partialFilterExpression: { a: 1 } }, 'the index holds those that its options select.', 0],
-  ])('of an index that is left over: %j', (options, effect, documents) => {
+    [{ sparse: true }, 'the index contains new documents only if its options select them.', 3],
+    [
+      { partialFilterExpression: { a: 1 } },
+      'the index contains new documents only if its options select them.',
+      0,
+    ],
+  ])('of a leftover index: %j', (options, effect, documents) => {
     const keyPattern = { old: 1, older: -1 };
     const leftover = [
       { name: 'x_1', keyPattern, absentPaths: ['old', 'older'], documents, ...options },
@@ -283,7 +287,7 @@ describe('a formatted report', () => {
   it.each([
     [0, false],
     [2, true],
-  ])('of an index on one old path with %i values says how to move them', (documents, moves) => {
+  ])('of a leftover index with %i values says how to move them', (documents, moves) => {
     const keyPattern = { old: 1 };
     const leftover = [{ name: 'old_1', keyPattern, absentPaths: ['old'], documents }];
     const advice =
@@ -293,7 +297,7 @@ describe('a formatted report', () => {
     expect(report.includes(advice)).toBe(moves);
   });
 
-  it('of several models, and of one that has none', () => {
+  it('of several models, and of one without unique indexes', () => {
     const other = audit([], { model: 'Log', collection: 'logs' });
     expect(formatAudit([audit([email, { ...email, name: 'longer' }]), other])).toBe(
       [
@@ -310,7 +314,7 @@ describe('a formatted report', () => {
     expect(formatAudit([])).toBe('No unique index is declared.');
   });
 
-  it('cannot steer a terminal by what somebody stored', () => {
+  it('escapes control characters in stored values', () => {
     const hostile = '\u001b[2J\r\n\u009b31m\u202e"';
     const text = formatAudit(
       audit(
@@ -335,7 +339,7 @@ describe('a formatted report', () => {
   });
 });
 
-it('shows values of every type as mongosh takes them, and cuts long ones', async () => {
+it('prints values of every type as mongosh reads them, and shortens long ones', async () => {
   const { ObjectId, Decimal128, UUID, Long } = mongoose.mongo.BSON;
   const id = new ObjectId();
   const model = mongoose.model(
@@ -366,7 +370,7 @@ it('shows values of every type as mongosh takes them, and cuts long ones', async
 });
 
 it.each([undefined, 'text', {}, [null], Promise.resolve({})])(
-  'takes no %p for a report, and says what to write',
+  'throws a TypeError for %p, which says what to pass',
   (report) => {
     expect(() => formatAudit(report as never)).toThrow(
       /^formatAudit: the report is .*; it must be what Model\.auditUniqueIndexes\(\) resolves to/,
@@ -374,7 +378,7 @@ it.each([undefined, 'text', {}, [null], Promise.resolve({})])(
   },
 );
 
-it('returns what the guide shows', async () => {
+it('returns the output in the guide', async () => {
   const guide = readFileSync(path.resolve(__dirname, '../../examples/audit/README.md'), 'utf8');
   const [, shown] = /```text\n(Guest [\s\S]*?)\n```/.exec(guide) ?? [];
   const guest = new Schema({ email: { type: String, unique: true } }).plugin(uniqueGuard);

@@ -46,7 +46,7 @@ const mixtures = (fields: Record<string, unknown[]>): Doc[] =>
 
 const KINDS: Kind[] = [
   {
-    name: 'one text, with null and missing',
+    name: 'a string, null and missing',
     schema: () => ofType(String, { lowercase: true }),
     documents: [...keys(['a', 'A', 'b', '', null, '$a', '{ $gt: 1 }']), {}],
     raw: [{ key: ['a'] }, { key: [] }, { key: { a: 1 } }, { key: 5 }],
@@ -161,14 +161,14 @@ const KINDS: Kind[] = [
     documents: [{ s: { a: 1, b: 2 } }, { s: { b: 2, a: 1 } }, { s: { a: 1 } }, { s: {} }, {}],
   },
   {
-    name: 'an array of texts',
+    name: 'an array of strings',
     anyElement: true,
     schema: () => ofType([String]),
     documents: keys([['a'], ['b', 'a', 'c'], ['a', 'a'], [], ['c'], [null], null]),
     raw: [{}, { key: 'a' }, { key: [['a']] }, { key: [[]] }],
   },
   {
-    name: 'an array of texts and a text',
+    name: 'an array of strings and a string',
     anyElement: true,
     schema: () =>
       new Schema({ tags: [String], b: String }).index({ tags: 1, b: 1 }, unique) as Schema,
@@ -293,7 +293,7 @@ const KINDS: Kind[] = [
     ],
   },
   {
-    name: 'a partial index by a range of texts',
+    name: 'a partial index on a range of strings',
     schema: () => partial({ state: { $gte: 'b', $lt: '\uffff' } }),
     documents: mixtures({ email: ['a'], state: ['a', 'b', 'c', '\u{1f600}'] }),
   },
@@ -435,7 +435,7 @@ async function insertError(model: AnyModel, input: Doc): Promise<UniqueValidatio
 }
 
 describe.each(KINDS)('$name', ({ schema, documents, raw = [], anyElement }) => {
-  it('clashes exactly where the server says so, with the same errors', async () => {
+  it('reports a duplicate exactly when the server refuses the insert, with the same errors', async () => {
     const model = await compile(schema());
     const stored = [
       ...documents.map((one) => new model(one).toBSON()),
@@ -496,7 +496,7 @@ const anyDocument = fc
   })
   .map((document) => JSON.parse(JSON.stringify(document)) as Doc);
 
-describe('documents by chance, with ten indexes', () => {
+describe('random documents, with ten indexes', () => {
   const schema = new Schema({
     ...Object.fromEntries(
       ['email', 'tenant', 'slug', 'phone', 'name', 'nick', 'label'].map((path) => [path, String]),
@@ -507,7 +507,7 @@ describe('documents by chance, with ten indexes', () => {
   } as never) as Schema;
   for (const [fields, options] of MANY) schema.index(fields, { unique: true, ...options } as never);
 
-  it('violate exactly the indexes that refuse them one by one', async () => {
+  it('are reported on exactly the indexes that refuse them one by one', async () => {
     const model = await compile(schema);
     const { indexes } = model.schema as unknown as { indexes: () => [Doc, Doc][] };
     const alone = await Promise.all(
@@ -550,7 +550,7 @@ describe('documents by chance, with ten indexes', () => {
             for (const name of refusing) violated.add(name);
             // One path may be in two violated indexes; it has the error of the first.
             expect(refusing).toEqual(expect.arrayContaining(names));
-            const paths = new Set(Object.keys(answer?.errors ?? {}).map(withoutPlaces));
+            const paths = new Set(Object.keys(answer?.errors ?? {}).map(withoutPositions));
             const expected = new Set(
               MANY.filter((_, at) => refusing.includes(alone[at]?.name ?? '')).flatMap(([key]) =>
                 Object.keys(key),
@@ -566,7 +566,7 @@ describe('documents by chance, with ten indexes', () => {
   }, 60_000);
 });
 
-const withoutPlaces = (path: string) => path.replace(/\.\d+/g, '');
+const withoutPositions = (path: string) => path.replace(/\.\d+/g, '');
 
 async function insertWhereFree(model: AnyModel, document: Doc): Promise<void> {
   await model.create(document).catch((error: unknown) => {

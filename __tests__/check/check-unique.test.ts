@@ -67,7 +67,7 @@ describe('Model.checkUnique', () => {
     expect(JSON.parse(JSON.stringify(error))).not.toHaveProperty('code');
   });
 
-  it('is null where nothing is taken, and writes nothing', async () => {
+  it('resolves to null if no value is in use, and writes nothing', async () => {
     expect(await check({ email: 'c@x', username: 'carol', slug: 'new' })).toBeNull();
     expect(sent()).toBe(3);
     expect(await User.countDocuments()).toBe(2);
@@ -86,7 +86,7 @@ describe('Model.checkUnique', () => {
     expect(ran).not.toHaveBeenCalled();
   });
 
-  it('takes null and missing for one, as a unique index does', async () => {
+  it('treats a missing value as null, as a unique index does', async () => {
     await User.collection.insertOne({ email: 'x' });
     expect(await paths(check({ email: 'free', username: null, slug: 'free' }))).toEqual([
       'username',
@@ -94,7 +94,7 @@ describe('Model.checkUnique', () => {
     expect(await paths(check({ email: 'free', slug: 'free' }))).toEqual(['username']);
   });
 
-  it('knows an _id that is taken, and does not ask for one that it makes', async () => {
+  it('reports an _id in use, and sends no query for a generated one', async () => {
     const free = { email: 'c@x', username: 'c', slug: 'new' };
     expect(await paths(check({ ...free, _id: ids.alice }))).toEqual(['_id']);
     expect(await paths(check({ ...free, _id: String(ids.alice) }))).toEqual(['_id']);
@@ -103,7 +103,7 @@ describe('Model.checkUnique', () => {
     expect(JSON.stringify(commands.take()[0]?.['filter'])).not.toContain('_id');
   });
 
-  it('checks a discriminator by its own indexes', async () => {
+  it('checks a discriminator on the indexes that apply to it', async () => {
     const Base = await compile(new Schema({ email: { type: String, unique: true } }));
     const schema = new Schema({ badge: { type: String, unique: true } });
     const Child = Base.discriminator('CheckedChild', schema, 'child') as unknown as AnyModel;
@@ -117,7 +117,7 @@ describe('Model.checkUnique', () => {
     expect(await paths(Base.checkUnique({ email: 'f', badge: 'b' } as never))).toBeNull();
   });
 
-  it('does not put together under a collation what stands in two elements', async () => {
+  it('does not combine values of two array elements under a collation', async () => {
     const row = new Schema({ a: String, b: String }, { _id: false });
     const schema = new Schema({ list: [row] }).index(
       { 'list.a': 1, 'list.b': 1 },
@@ -137,7 +137,7 @@ describe('Model.checkUnique', () => {
     expect(await paths(model.checkUnique(again as never))).toEqual(['list.2.a', 'list.2.b']);
   });
 
-  it('reads at most two documents for each index, where it was never built', async () => {
+  it('reads at most two documents for each index, even if it was never built', async () => {
     const schema = userSchema().add({ nick: String, tags: [String] });
     schema.index({ nick: 1 }, { unique: true, collation: { locale: 'en', strength: 2 } });
     schema.index({ tags: 1 }, { unique: true });
@@ -166,7 +166,7 @@ describe('Model.checkUnique', () => {
     expect(Math.max(...read)).toBe(2);
   });
 
-  it('reports no violation where the other document is deleted before its key is known', async () => {
+  it('reports no violation if the other document is deleted during the check', async () => {
     const schema = new Schema({ tags: [String] }).index({ tags: 1 }, { unique: true });
     const model = await compile(schema as Schema);
     await model.create({ tags: ['b'] });
@@ -197,7 +197,7 @@ describe('exclude', () => {
     ['an _id as text', () => String(ids.alice)],
     ['a document', () => User.hydrate({ _id: ids.alice })],
     ['a lean document', () => ({ _id: ids.alice, email: 'whatever' })],
-  ])('leaves out the document with %s, and no other', async (_, exclude) => {
+  ])('excludes the document with %s, and no other', async (_, exclude) => {
     expect(await check(alice, { exclude: exclude() })).toBeNull();
     const asBob = { ...alice, username: 'bob' };
     expect(await paths(check(asBob, { exclude: exclude() }))).toEqual(['username']);
@@ -211,7 +211,7 @@ describe('exclude', () => {
     ['a number', 7],
     ['an object', { a: 1, b: 'x' }],
     ['bytes', Buffer.from('x')],
-  ])('takes an _id that is %s', async (_, _id) => {
+  ])('accepts an _id that is %s', async (_, _id) => {
     const type =
       _id instanceof Buffer
         ? Buffer
@@ -230,7 +230,7 @@ describe('exclude', () => {
     ).toEqual(['email']);
   });
 
-  it('undefined is none', async () => {
+  it('undefined excludes no document', async () => {
     expect(await paths(check({ ...bob, slug: 'q' }, { exclude: undefined }))).toEqual([
       'email',
       'username',
@@ -239,7 +239,7 @@ describe('exclude', () => {
 });
 
 describe('paths', () => {
-  it('limits the answer to the indexes on them, and asks for no other', async () => {
+  it('limits the check to the indexes on them, and sends no query for others', async () => {
     expect(await paths(check(alice, { paths: ['email'] }))).toEqual(['email']);
     expect(await paths(check(alice, { paths: 'email' }))).toEqual(['email']);
     expect(await paths(check(alice, { paths: ['email', 'username'] }))).toEqual([
@@ -251,7 +251,7 @@ describe('paths', () => {
     expect(commands.take()[0]).toMatchObject({ filter: { email: { $eq: 'a@x' } } });
   });
 
-  it('takes a part of the input for what it is: what is missing is not null', async () => {
+  it('skips an index with a path that the input does not have', async () => {
     await User.collection.insertOne({ tenant: 'main' });
     expect(await check({ email: 'free' }, { paths: ['email'] })).toBeNull();
     expect(sent()).toBe(2);
@@ -276,7 +276,7 @@ describe('paths', () => {
   });
 });
 
-describe('a value that cannot be', () => {
+describe('a value that is not allowed or not castable', () => {
   const operators: Doc[] = [
     { email: { $gt: '' } },
     { email: { $ne: null } },
@@ -300,13 +300,13 @@ describe('a value that cannot be', () => {
     expect(sent()).toBe(0);
   });
 
-  it('is no operator on a path without an index, where a document may hold it', async () => {
+  it('may have an operator on a path without an index', async () => {
     const schema = new Schema({ email: { type: String, unique: true }, filter: {} } as never);
     const model = await compile(schema as Schema);
     expect(await model.checkUnique({ email: 'e', filter: { $gt: 1 } } as never)).toBeNull();
   });
 
-  it('may be a document, bytes or a large value, which hold none', async () => {
+  it('may be a document, bytes or a large value', async () => {
     const author = new User(alice);
     const schema = new Schema({
       author: { type: Schema.Types.ObjectId, ref: author.constructor, unique: true },
@@ -319,7 +319,7 @@ describe('a value that cannot be', () => {
     expect(await paths(model.checkUnique(input))).toEqual(['author', 'hash']);
   });
 
-  it('is data where it begins with a dollar sign, also with sanitizeFilter', async () => {
+  it('is a value if it is a string with a dollar sign, also with sanitizeFilter', async () => {
     mongoose.set('sanitizeFilter', true);
     try {
       await User.create({ name: 'C', email: '$gt', username: 'c', slug: 'c' });
@@ -330,7 +330,7 @@ describe('a value that cannot be', () => {
     }
   });
 
-  it('rejects with what a save would say of it where it cannot be cast', async () => {
+  it('rejects with the error of a save if it cannot be cast', async () => {
     const input = { ...alice, count: 'many' };
     const error = await rejection(check(input));
     expect(error).toBeInstanceOf(mongoose.Error.ValidationError);
@@ -347,7 +347,7 @@ describe('a value that cannot be', () => {
   });
 });
 
-describe('what is not told, though the server refuses the insert', () => {
+describe('a violation that is not reported, although the server refuses the insert', () => {
   const partial = (partialFilterExpression: Doc, fields: Doc = {}, options: Doc = {}) =>
     new Schema({ email: String, state: String, ...fields } as never).index({ email: 1 }, {
       unique: true,
@@ -370,12 +370,12 @@ describe('what is not told, though the server refuses the insert', () => {
       { b: 'x' },
     ],
     [
-      'a partial index by a range of texts under a collation',
+      'a partial index on a range of strings under a collation',
       () => partial({ state: { $gte: 'b' } }, {}, { collation: { locale: 'en', strength: 2 } }),
       { email: 'e', state: 'c' },
     ],
     [
-      'a partial index by a range of integers that a number does not tell apart',
+      'a partial index on a range of integers that are equal as JavaScript numbers',
       () => partial({ n: { $gt: 2 ** 53 } }, { n: BigInt }),
       { email: 'e', n: 2n ** 53n + 1n },
     ],
@@ -423,7 +423,7 @@ describe('what is not told, though the server refuses the insert', () => {
     { n: { $constructor: 5 } },
     { $nor: [{ n: 5 }] },
     { $and: 5 },
-  ])('nor an index that the server would not build, partial by %j', async (expression) => {
+  ])('of an index that the server would not build, partial by %j', async (expression) => {
     const schema = partial(expression, { n: Number }).plugin(uniqueGuard) as Schema;
     const model = mongoose.model('Unbuilt', schema) as unknown as AnyModel;
     try {
@@ -436,8 +436,8 @@ describe('what is not told, though the server refuses the insert', () => {
   });
 });
 
-describe('a document that no index takes or that holds strange values', () => {
-  it('is no duplicate where two of its arrays meet, which the server refuses for itself', async () => {
+describe('a document that cannot be indexed, or that has unusual values', () => {
+  it('is not reported if two of its arrays are indexed together, which the server refuses', async () => {
     const schema = new Schema({ a: [String], b: [String] }).index({ a: 1, b: 1 }, { unique: true });
     const model = await compile(schema as Schema);
     await model.collection.insertOne({ a: ['x'], b: 'x' });
@@ -472,7 +472,7 @@ describe('a document that no index takes or that holds strange values', () => {
       },
     ],
   ];
-  it.each(strange)('is compared with a stored one that holds %s', async (_, state) => {
+  it.each(strange)('is compared with a stored document that has %s', async (_, state) => {
     const schema = new Schema({ email: { type: String, unique: true }, nick: String, state: {} });
     const typed = { state: { $type: ['string', 'object'] } };
     schema.index({ nick: 1 }, { unique: true, partialFilterExpression: typed });
@@ -495,7 +495,7 @@ describe('a wrong argument', () => {
     [['a@x'], {}, /the input is \["a@x"\]/],
     [{}, null as never, /options is null; it must be an object/],
     [{}, { path: 'email' }, /options has no "path"; allowed are exclude, paths, session/],
-    [{}, { exclude: null }, /exclude is null; it must be an _id or a document, or be left out/],
+    [{}, { exclude: null }, /exclude is null; it must be an _id or a document, or undefined/],
     [
       {},
       { exclude: 'nobody' },
@@ -507,9 +507,9 @@ describe('a wrong argument', () => {
     [
       {},
       { paths: ['emial'] },
-      /no unique index of Model\d+ is on "emial"; there are some on _id, email/,
+      /options.paths has "emial", but no unique index of Model\d+ is on it; allowed are _id, email/,
     ],
-    [{}, { paths: 'name' }, /no unique index of Model\d+ is on "name"/],
+    [{}, { paths: 'name' }, /has "name", but no unique index of Model\d+ is on it/],
     [
       {},
       { session: {} },
@@ -522,14 +522,14 @@ describe('a wrong argument', () => {
     expect(sent()).toBe(0);
   });
 
-  it('is a document, for which there is a method', async () => {
+  it('is a document, which has its own method', async () => {
     const error = await rejection(check(new User(alice) as never));
     expect(error).toHaveProperty('message', expect.stringContaining('document.checkUnique()'));
   });
 });
 
 describe('document.checkUnique', () => {
-  it('checks all of a new document', async () => {
+  it('checks every index for a new document', async () => {
     expect(await paths(new User(alice).checkUnique())).toEqual([
       'email',
       'slug',
@@ -539,7 +539,7 @@ describe('document.checkUnique', () => {
     expect(await new User({ email: 'c', username: 'c', slug: 'c' }).checkUnique()).toBeNull();
   });
 
-  it('checks the modified paths of one that is stored, itself left out', async () => {
+  it('checks the modified paths of a stored document, and excludes the document itself', async () => {
     const user = (await User.findById(ids.bob)) as InstanceType<AnyModel>;
     commands.take();
     expect(await user.checkUnique()).toBeNull();
@@ -555,7 +555,7 @@ describe('document.checkUnique', () => {
     await user.save();
   });
 
-  it('leaves the method, the static and the path of a user alone', async () => {
+  it("keeps a method, a static and a path of that name in the user's schema", async () => {
     const schema = userSchema();
     schema.methods['checkUnique'] = () => 'my method';
     schema.statics['checkUnique'] = () => 'my static';
@@ -588,7 +588,7 @@ describe('document.checkUnique', () => {
 });
 
 describe('session', () => {
-  it('reads what the transaction sees: its own documents, and not those that it deleted', async () => {
+  it('reads in the transaction: sees documents that it wrote, and not those that it deleted', async () => {
     await mongoose.connection.transaction(async (session) => {
       await User.create([{ name: 'C', email: 'c@x', username: 'c', slug: 'c' }], { session });
       await User.deleteOne({ _id: ids.alice }, { session });
@@ -602,7 +602,7 @@ describe('session', () => {
     });
   });
 
-  it('is that of connection.transaction() where Mongoose passes it on', async () => {
+  it('is the session of connection.transaction() if Mongoose sets it by default', async () => {
     mongoose.set('transactionAsyncLocalStorage', true);
     try {
       await mongoose.connection.transaction(async () => {
@@ -615,7 +615,7 @@ describe('session', () => {
     }
   });
 
-  it('takes one query after the other where there are several collations', async () => {
+  it('sends one query after the other for several collations', async () => {
     const schema = new Schema({ a: { type: String, unique: true }, b: String, c: String });
     schema.index({ b: 1 }, { unique: true, collation: { locale: 'en', strength: 2 } });
     schema.index({ c: 1 }, { unique: true, collation: { locale: 'de', strength: 1 } });
@@ -628,8 +628,8 @@ describe('session', () => {
   });
 });
 
-describe('what it is not', () => {
-  it('is a guarantee: of many that hear that a key is free, the index lets one in', async () => {
+describe('checkUnique is no guarantee', () => {
+  it('of many writers for which a key was free, the index accepts one', async () => {
     const input = { name: 'C', email: 'c@x', username: 'carol', slug: 'c' };
     const answers = await Promise.all(
       Array.from({ length: 20 }, async () => {
@@ -641,7 +641,7 @@ describe('what it is not', () => {
     expect(answers.filter(isUniqueValidationError)).toHaveLength(19);
   });
 
-  it('is quiet when the server does not answer: it rejects with what the server says', async () => {
+  it('rejects with the error of the server', async () => {
     const boom = new Error('connection closed');
     jest.spyOn(User.collection, 'find').mockImplementationOnce((() => ({
       toArray: () => Promise.reject(boom),
@@ -655,7 +655,7 @@ describe('the types', () => {
     email: string;
     age?: number;
   }
-  it('know the paths of the schema, the options, and the document', async () => {
+  it('check the paths of the schema, the options, and the document', async () => {
     const schema = new Schema<Account>({ email: { type: String, unique: true }, age: Number });
     schema.plugin(uniqueGuard);
     const Account = mongoose.model('Account', schema);

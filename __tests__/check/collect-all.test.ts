@@ -47,7 +47,7 @@ const ALL = ['email', 'phone', 'slug', 'tenant', 'username'];
 
 const COLLECTING = WRITES.filter(({ shape, name }) => shape === 'single' && name !== 'updateMany');
 
-describe('collectAll: one error has all fields that are taken', () => {
+describe('collectAll: one error reports every conflicting field', () => {
   let model: AnyModel;
   let plain: AnyModel;
   beforeAll(async () => {
@@ -92,7 +92,7 @@ describe('collectAll: one error has all fields that are taken', () => {
     },
   );
 
-  it('gives each field what a single violation of its index gives', async () => {
+  it('reports each field as a single violation of its index would be reported', async () => {
     await model.deleteMany();
     await model.create(taken);
     const all = shown(await rejection(model.create(taken)));
@@ -109,7 +109,7 @@ describe('collectAll: one error has all fields that are taken', () => {
     }
   });
 
-  it('may be set for one call, and be taken back for one', async () => {
+  it('can be turned on and off for one call', async () => {
     const writes = (M: AnyModel, options: Doc, id: unknown): Promise<unknown>[] => [
       rejection(new M(taken).save(options)),
       rejection(M.create([taken], options)),
@@ -144,7 +144,7 @@ describe('collectAll: one error has all fields that are taken', () => {
     }
   });
 
-  it('breaks no write that succeeds, and sends nothing more for one', async () => {
+  it('does not affect a successful write, and sends nothing for it', async () => {
     await model.deleteMany();
     commands.take();
     const document = await model.create([free], call);
@@ -164,7 +164,7 @@ describe('collectAll: one error has all fields that are taken', () => {
 });
 
 describe('the lookup', () => {
-  it('asks once for each index, under its collation, on the primary and for no more than is needed', async () => {
+  it('sends one query for each index, under its collation, to the primary, with a limit', async () => {
     const collation = { locale: 'en', strength: 2 };
     const schema = userSchema()
       .index({ n: 1 }, unique)
@@ -210,7 +210,7 @@ describe('the lookup', () => {
     }
   });
 
-  it('reads the primary, whatever the schema and the connection read', async () => {
+  it('reads from the primary, with any read preference of the schema and the connection', async () => {
     const model = await compile(userSchema().set('read', 'secondary'), collectAll);
     await model.create(taken);
     const find = jest.spyOn(model.collection, 'find');
@@ -222,7 +222,7 @@ describe('the lookup', () => {
     expect(options.map(({ maxTimeMS }) => maxTimeMS as unknown).filter(Boolean)).toHaveLength(4);
   });
 
-  it("is not in the way of the model's own find middleware, and of sanitizeFilter", async () => {
+  it("works with the model's find middleware and with sanitizeFilter", async () => {
     const schema = userSchema().set('strictQuery', true);
     schema.pre('find', function () {
       void this.where({ n: -1 });
@@ -241,7 +241,7 @@ describe('the lookup', () => {
     ['an error of the network', new Error('connection closed'), 'connection closed'],
     ['no answer', () => new Promise<never>(() => undefined), 'no answer within 1000 ms'],
     ['a refusal', Object.assign(new Error('not authorized'), { code: 13 }), 'not authorized'],
-  ])('that fails by %s leaves the error of the one index', async (_, failure, said) => {
+  ])('that fails by %s keeps the error of the reported index', async (_, failure, said) => {
     const model = await compile(userSchema(), collectAll);
     await model.create(taken);
     const find = jest.spyOn(model.collection, 'find').mockImplementation((() => ({
@@ -257,7 +257,7 @@ describe('the lookup', () => {
     expect(Object.keys(error as object)).not.toContain('uniqueGuard');
   });
 
-  it('whose message function throws leaves the error of the one index', async () => {
+  it('whose message function throws keeps the error of the reported index', async () => {
     const model = await compile(userSchema(), {
       ...collectAll,
       message: ({ path }) => {
@@ -271,7 +271,7 @@ describe('the lookup', () => {
     expect(error).toHaveProperty('uniqueGuard.failure.message', 'boom');
   });
 
-  it('does not begin where the one index is not explained', async () => {
+  it('does not run if the reported error was not converted', async () => {
     const model = await compile(userSchema(), collectAll);
     await model.collection.createIndexes([{ key: { n: 1 }, unique: true, name: 'n' }]);
     await model.create({ n: 1 });
@@ -285,7 +285,7 @@ describe('the lookup', () => {
   });
 });
 
-describe('what stays out of it', () => {
+describe('a field that is not reported', () => {
   let model: AnyModel;
   let ids: unknown[];
   beforeAll(async () => {
@@ -359,18 +359,18 @@ describe('what stays out of it', () => {
       ['email'],
     ],
     [
-      'a pair of which one half is not told',
+      'a pair with one unknown half',
       () => model.updateOne({ _id: ids[1] }, { email: 'e', slug: 's' }),
       ['email'],
     ],
     [
-      'no pair of which the filter tells the other half',
+      "the document's own pair, with one half in the filter",
       () => model.updateOne({ tenant: { $eq: 't2' }, n: { $gt: 0 } }, { email: 'e', slug: 's2' }),
       ['email'],
     ],
     ['a sum', () => model.updateOne({ _id: ids[1] }, { email: 'e', $inc: { sum: -4 } }), ['email']],
     [
-      'one element by its place',
+      'one element by its position',
       () => model.updateOne({ _id: ids[1] }, { email: 'e', 'list.0.key': 'k' }),
       ['email'],
     ],
@@ -448,7 +448,7 @@ describe('what stays out of it', () => {
       ['email'],
     ],
     [
-      'what a projection has put in the place of what is stored',
+      'a path that a projection replaced',
       async () => {
         await model.create({ email: 'x', username: 'x', tenant: 't', slug: 'u2' });
         const document = await model.findById(ids[1]).select({ email: 1, slug: '$username' });
@@ -457,7 +457,7 @@ describe('what stays out of it', () => {
       ['email'],
     ],
     [
-      'a filter with a collation, for it may mean another text',
+      'a string in a filter with a collation, because another string may be stored',
       () =>
         model
           .updateOne({ tenant: 'T2' }, { email: 'e', slug: 's2' })
@@ -465,7 +465,7 @@ describe('what stays out of it', () => {
       ['email'],
     ],
     [
-      'a half of a pair that a filter with a collation tells, for it may be another text',
+      'a pair with one half in a filter with a collation, because another string may be stored',
       async () => {
         await model.create({ email: 'x', username: 'x', tenant: 'T2', slug: 'q' });
         await model
@@ -503,7 +503,7 @@ describe('what stays out of it', () => {
       ['email'],
     ],
     [
-      'an array of which the filter tells an element',
+      'an array with one element in the filter',
       async () => {
         await model.updateOne({ _id: ids[1] }, details);
         await onShelf({ marks: ['y'] });
@@ -521,7 +521,7 @@ describe('what stays out of it', () => {
       ['email'],
     ],
     [
-      'what is null in an upsert that inserts, where the filter may say more of it',
+      'a missing path of an upsert that inserts, if the filter may set it',
       async () => {
         await model.create({ tenant: 'x', slug: 'x', email: 'x' });
         await model.updateOne(
@@ -550,7 +550,7 @@ describe('what stays out of it', () => {
       ['username', 'tenant', 'slug'],
     ],
     [
-      'a pair of which the filter tells one half within $and',
+      'a pair with one half in $and of the filter',
       async () => {
         await model.create({ email: 'x', username: 'x', tenant: 't2', slug: 'q' });
         await model.updateOne(
@@ -606,7 +606,7 @@ describe('what stays out of it', () => {
       ['email', 'badge'],
     ],
     [
-      'a text under a collation, by _id',
+      'a string under a collation, by _id',
       () => model.updateOne({ _id: ids[1], n: 1 }, { email: 'e', nick: 'n', n: 1 }),
       ['email', 'nick', 'n'],
     ],
@@ -642,18 +642,18 @@ describe('what stays out of it', () => {
       ['_id', 'email', 'username', 'tenant', 'slug', 'phone', 'tags.1'],
     ],
   ];
-  it.each(known)('does not leave out %s', async (_, run, paths) => {
+  it.each(known)('reports %s', async (_, run, paths) => {
     expect(pathsOf(await rejection(run())).sort()).toEqual([...paths].sort());
   });
 
-  it('what pathsToSave leaves out', async () => {
+  it('a path that pathsToSave excludes', async () => {
     const document = (await model.findById(ids[1])) as InstanceType<AnyModel>;
     document.set({ email: 'e', username: 'u' });
     const options = { pathsToSave: ['email'] } as never;
     expect(pathsOf(await rejection(document.save(options)))).toEqual(['email']);
   });
 
-  it('nothing, where a pipeline updates: it is the error of the one index', async () => {
+  it('an update with a pipeline keeps the error of the reported index', async () => {
     const update = model.updateOne({ _id: ids[1] }, [{ $set: { ...taken, email: 'e' } }], {
       ...(!isMongoose8 && { updatePipeline: true }),
     } as never);
@@ -683,7 +683,7 @@ describe('with other features', () => {
     });
   });
 
-  it('shows on one path the error of the index that the server reported', async () => {
+  it('reports on a shared path the error of the index that the server reported', async () => {
     const schema = new Schema({ email: String, tenant: String })
       .index({ email: 1 }, unique)
       .index({ tenant: 1, email: 1 }, unique) as Schema;
@@ -696,7 +696,7 @@ describe('with other features', () => {
     expect(error.errors['tenant']?.properties.index).toBe('tenant_1_email_1');
   });
 
-  it('shows one duplicate once where a server tells the paths of its index and not its name', async () => {
+  it('reports a duplicate once if the server names the paths of the index but not its name', async () => {
     const model = await compile(userSchema(), {
       ...collectAll,
       indexes: { email_1: { path: 'login' } },
@@ -711,7 +711,7 @@ describe('with other features', () => {
     expect(error).toHaveProperty('errors.email.properties.index', undefined);
   });
 
-  it('asks once for each index where the plugin is applied twice', async () => {
+  it('sends one query for each index if the plugin is applied twice', async () => {
     const schema = userSchema().plugin(uniqueGuard, collectAll);
     const model = await compile(schema as unknown as Schema, collectAll);
     await model.create(taken);
@@ -720,7 +720,7 @@ describe('with other features', () => {
     expect(commands.take().filter((one) => 'find' in one)).toHaveLength(4);
   });
 
-  it('knows the indexes of discriminators as Mongoose builds them', async () => {
+  it('checks the indexes of discriminators as Mongoose builds them', async () => {
     const base = new mongoose.Schema({
       email: { type: String, unique: true },
       name: String,
@@ -771,7 +771,7 @@ describe('with other features', () => {
     expect(await One.checkUnique({ email: 'free', badge: 'b' })).not.toBeNull();
   });
 
-  it('is the error of the one index in a transaction, for outside of it others may have the keys', async () => {
+  it('keeps the error of the reported index in a transaction', async () => {
     const model = await compile(userSchema(), collectAll);
     await model.create([taken, free]);
     let lookups = -1;
@@ -802,7 +802,7 @@ describe('with other features', () => {
     });
   });
 
-  it('is the error of one index in many writes at a time, or of several, and never anything else', async () => {
+  it('rejects each of many concurrent writes with an error of one or several indexes, and nothing else', async () => {
     const model = await compile(userSchema(), collectAll);
     const outcomes = await Promise.all(
       Array.from({ length: 30 }, (_, at) =>
@@ -820,7 +820,7 @@ describe('with other features', () => {
 });
 
 describe('a collection of 200,000 documents', () => {
-  it('is never scanned: each index answers for itself', async () => {
+  it('is never scanned: each query uses its index', async () => {
     const schema = userSchema().add({
       tags: [String],
       list: { type: [new Schema({ key: String }, { _id: false })], default: undefined },

@@ -122,7 +122,7 @@ describe('the models file', () => {
     expect(collections).toEqual([]);
   });
 
-  it('may connect by itself; a note then reports that the given string is not used', async () => {
+  it('may connect by itself; a note then reports that --uri is not used', async () => {
     for (const connect of [`mongoose.connect('URI')`, `mongoose.createConnection('URI')`]) {
       const text = `const mongoose = require('mongoose'); const { Schema } = mongoose; const made = ${connect}; const from = made.model ? made : mongoose; from.model('User', ${SCHEMA});`;
       const { code, stdout, stderr, collections } = await audit('own.js', text, [
@@ -150,7 +150,7 @@ describe('the models file', () => {
     expect(code).toBe(1);
   });
 
-  it('with discriminators is audited by their base', async () => {
+  it('with discriminators is audited once, for their base', async () => {
     const text = `const { model, Schema } = require('mongoose');
       const Base = model('User', ${SCHEMA});
       exports.Admin = Base.discriminator('Admin', new Schema({ badge: { type: String, unique: true } }));`;
@@ -175,7 +175,7 @@ describe('the models file', () => {
 const USER = `const { model, Schema } = require('mongoose'); model('User', ${SCHEMA});`;
 
 describe('the report', () => {
-  it('is good news and exit code 0 where all is as declared', async () => {
+  it('has exit code 0 if all indexes are as declared', async () => {
     const { code, stdout, indexes } = await audit(
       'user.js',
       USER,
@@ -187,7 +187,7 @@ describe('the report', () => {
     expect(indexes).toHaveLength(2);
   });
 
-  it('names the documents that block, as many as asked for, and changes nothing', async () => {
+  it('lists the blocking documents up to --sample, and changes nothing', async () => {
     const documents = ['a', 'a', 'b', 'b', 'c'].map((email, _id) => ({ _id, email }));
     const { code, stdout, indexes } = await audit(
       'user.js',
@@ -258,7 +258,7 @@ describe('a leftover index', () => {
   });
 });
 
-it('an index that cannot be built comes with what to write', async () => {
+it('an index that cannot be built is reported with what to write instead', async () => {
   const text = `const { model, Schema } = require('mongoose'); model('User', new Schema({ email: String, d: Date }).index({ email: 1 }, { unique: true, partialFilterExpression: { d: { $exists: false } } }));`;
   const { code, stdout } = await audit('refused-filter.js', text);
   expect(stdout).toContain('  cannot be built\n');
@@ -396,7 +396,7 @@ it('--help lists the options and the exit codes', async () => {
   }
 });
 
-describe('bad use is exit code 2, one line that says what is wrong, and no secret', () => {
+describe('a mistake has exit code 2 and prints one line about it, without a secret', () => {
   const password = 'hunter2/and@more';
   const unreachable = 'mongodb://admin:hunter2@127.0.0.1:1/x?serverSelectionTimeoutMS=200';
   beforeAll(() => {
@@ -449,7 +449,7 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
       'the connection string cannot be read',
     ],
     [
-      'an option that there is not',
+      'an unknown option',
       [
         'audit',
         '--uri',
@@ -471,7 +471,7 @@ describe('bad use is exit code 2, one line that says what is wrong, and no secre
       /the connection string cannot be read|the message is omitted/,
     ],
     [
-      'a host that there is not',
+      'an unknown host',
       [
         'audit',
         '--uri',

@@ -39,6 +39,10 @@ describe('the command line', () => {
   const secret = 'mongodb://admin:hunter2@localhost';
   const commands =
     'unknown command; the commands are audit and explain, and everything else is an option, such as --models <file>';
+  const modelsMissing =
+    '--models is missing; write --models <file>, the file that exports the models';
+  const uriMissing =
+    '--uri is missing, and MONGODB_URI is not set; write --uri <connection string>, or set MONGODB_URI';
   const optionsOnly = 'audit takes options only: --models <file>, --uri <uri>';
   it.each<[args: string[], env: Record<string, string>, message: string]>([
     [[], {}, 'a command is missing; write audit or explain'],
@@ -53,13 +57,25 @@ describe('the command line', () => {
       {},
       'explain takes one error message; put it in quotes',
     ],
-    [['explain', '--models', 'm.js', '--json'], {}, '--json is an option of audit'],
-    [['explain', '--models', 'm.js', '--sample=1'], {}, '--sample is an option of audit'],
-    [['explain', '--models', 'm.js', '--strict'], {}, '--strict is an option of audit'],
-    [['explain', 'E11000'], {}, '--models is missing'],
-    [given, {}, '--uri is missing, and MONGODB_URI is not set in the environment'],
-    [given, { MONGODB_URI: '' }, '--uri is missing, and MONGODB_URI is not set in the environment'],
-    [['audit', '--uri', secret], {}, '--models is missing'],
+    [
+      ['explain', '--models', 'm.js', '--json'],
+      {},
+      'explain has no option --json; allowed are --models and --uri',
+    ],
+    [
+      ['explain', '--models', 'm.js', '--sample=1'],
+      {},
+      'explain has no option --sample; allowed are --models and --uri',
+    ],
+    [
+      ['explain', '--models', 'm.js', '--strict'],
+      {},
+      'explain has no option --strict; allowed are --models and --uri',
+    ],
+    [['explain', 'E11000'], {}, modelsMissing],
+    [given, {}, uriMissing],
+    [given, { MONGODB_URI: '' }, uriMissing],
+    [['audit', '--uri', secret], {}, modelsMissing],
     [['audit', '--url', secret], {}, "Unknown option '--url'; did you mean --uri?"],
     [['audit', '--model', 'm'], {}, "Unknown option '--model'; did you mean --models?"],
     [['audit', '--colour'], {}, "Unknown option '--colour'"],
@@ -69,10 +85,10 @@ describe('the command line', () => {
       (sample): [string[], Record<string, string>, string] => [
         [...given, '--uri', secret, `--sample=${sample}`],
         {},
-        '--sample must be a whole number from 0 to 1000',
+        `--sample is "${sample}"; it must be a whole number from 0 to 1000`,
       ],
     ),
-  ])('%j with %j is refused: %s', (args, env, message) => {
+  ])('%j with %j is a UsageError: %s', (args, env, message) => {
     expect(() => parseCommand(args, env)).toThrow(
       expect.objectContaining({ name: 'UsageError', message }),
     );
@@ -105,7 +121,7 @@ describe('the error in a string', () => {
       { ...found, keyPattern: { a: 1 } },
     ],
     [
-      'an error as JSON, with the text alone',
+      'an error as JSON, with only the message',
       JSON.stringify({ message: E11000, keyPattern: 5 }),
       found,
     ],
@@ -119,7 +135,7 @@ describe('the error in a string', () => {
     else expect(error).toMatchObject(expected);
   });
 
-  it('is read from a log line as it stands', () => {
+  it('is found in a log line', () => {
     expect(findError(`12:00 ERROR ${E11000}`)?.message).toContain(E11000);
   });
 });
@@ -153,7 +169,7 @@ describe('progress', () => {
     jest.useRealTimers();
   });
 
-  it('is for what takes longer than a second', () => {
+  it('is printed for a scan of more than a second', () => {
     const progress = progressOn(true);
     progress.start(step);
     jest.advanceTimersByTime(999);
@@ -165,7 +181,7 @@ describe('progress', () => {
     expect(written).toEqual([`${line} 1 s`, `${line} 2 s`, '\r\u001b[K']);
   });
 
-  it('is for a terminal', () => {
+  it('is printed only on a terminal', () => {
     const silent = progressOn(false);
     silent.start(step);
     jest.advanceTimersByTime(5000);
@@ -260,7 +276,7 @@ describe('loadModels', () => {
       ['User'],
     ],
     [
-      'a discriminator whose base is no longer there',
+      'a discriminator whose base was deleted',
       'orphan.js',
       `${USER} exports.Admin = User.discriminator('Admin', new Schema({})); mongoose.deleteModel('User');`,
       ['Admin'],
@@ -293,14 +309,14 @@ describe('loadModels', () => {
     ],
     ['throws a text', 'text.mjs', `throw 'a text';`, 'text.mjs could not be loaded: a text'],
     ['is no JavaScript', 'broken.mjs', 'export const', 'could not be loaded: SyntaxError'],
-  ])('refuses a file that %s', async (_what, file, text, message) => {
+  ])('throws for a file that %s', async (_what, file, text, message) => {
     await expect(load(file, text)).rejects.toMatchObject({
       name: 'UsageError',
       message: expect.stringContaining(message) as string,
     });
   });
 
-  it('loads TypeScript by require() where something has registered itself for that', async () => {
+  it('loads TypeScript by require() if a loader is registered for it', async () => {
     const { createRequire } = nodeModule;
     const required: string[] = [];
     // As ts-node does; that the text is compiled is the work of the test run.
@@ -322,7 +338,7 @@ describe('loadModels', () => {
     expect(required).toEqual([path.join(app, 'typed.ts')]);
   });
 
-  it.each(['nope.js', '.'])('refuses %j, which is no file', (name) => {
+  it.each(['nope.js', '.'])('throws for %j, which is no file', (name) => {
     expect(() => findFile(name, app)).toThrow(
       expect.objectContaining({
         name: 'UsageError',
@@ -334,14 +350,14 @@ describe('loadModels', () => {
 
 describe('requireMongoose', () => {
   const without = () => path.join(place.directory, 'package');
-  it('finds the one beside the file, else the one where the command runs', () =>
+  it('finds the Mongoose beside the file, else that of the working directory', () =>
     onOwnMongoose(({ requireMongoose, mongoose: own }) => {
       expect(requireMongoose(path.join(app, 'models.js'), without())).toBe(own);
       expect(requireMongoose(path.join(without(), 'models.js'), app)).toBe(own);
       return Promise.resolve();
     }));
 
-  it('says where it has looked', () =>
+  it('names the directories that have no Mongoose', () =>
     onOwnMongoose(({ requireMongoose }) => {
       const file = path.join(without(), 'models.js');
       expect(() => requireMongoose(file, without())).toThrow(
@@ -404,7 +420,7 @@ describe('runAudit', () => {
     expect(await audit(USER)).toEqual({ output: EMAIL_IS_MISSING, exitCode: 1, notes: [] });
   });
 
-  it('is 0 where all is as declared', async () => {
+  it('has exit code 0 if all indexes are as declared', async () => {
     const outcome = await audit(USER, {
       fill: [{ email: 'a' }],
       index: { unique: true },
@@ -418,7 +434,7 @@ describe('runAudit', () => {
     [undefined, 10],
     [1, 1],
     [0, 0],
-  ])('lists, for a sample of %p, %i of the keys that block', async (sample, listed) => {
+  ])('lists, for a sample of %p, %i of the blocking keys', async (sample, listed) => {
     const fill = Array.from({ length: 24 }, (_, at) => ({ email: at % 12 }));
     const { output, exitCode } = await audit(USER, {
       fill,
@@ -441,7 +457,7 @@ describe('runAudit', () => {
     ]);
   });
 
-  it('closes its connections where the server refuses', async () => {
+  it('closes its connections if the server refuses', async () => {
     await expect(audit(`${HEAD} model('User', ${SCHEMA}, '.users');`)).rejects.toMatchObject({
       name: 'MongoServerError',
     });
@@ -452,7 +468,7 @@ describe('runAudit of a leftover index', () => {
   it.each([
     [false, 0],
     [true, 1],
-  ])('with strict: %p is %i', async (strict, exitCode) => {
+  ])('with strict: %p has exit code %i', async (strict, exitCode) => {
     const { output, ...outcome } = await audit(
       `${HEAD} model('User', new Schema({ name: String }));`,
       { fill: [{ email: 'a' }], index: { unique: true }, strict },
@@ -521,7 +537,7 @@ describe('runExplain', () => {
 });
 
 describe('a connection', () => {
-  it('that the models file opens is used as it is, which a note reports', async () => {
+  it('that the models file opens is used, which a note reports', async () => {
     const own = `${HEAD} mongoose.createConnection('URI').model('User', ${SCHEMA});`;
     expect(await audit(own, { uri: testUri('elsewhere') })).toEqual({
       output: EMAIL_IS_MISSING,
@@ -532,7 +548,7 @@ describe('a connection', () => {
     });
   });
 
-  it('that it opens and closes is opened again', async () => {
+  it('that the models file opens and closes is opened again', async () => {
     const closed = `import mongoose, { Schema } from 'mongoose'; const made = mongoose.createConnection('URI'); made.model('User', ${SCHEMA}); await made.asPromise(); await made.close();`;
     expect(await audit(closed)).toEqual({ output: EMAIL_IS_MISSING, exitCode: 1, notes: [] });
   });
@@ -551,7 +567,7 @@ describe('a connection', () => {
     expect({ exitCode, notes }).toEqual({ exitCode: 1, notes: [] });
   });
 
-  it('is opened once for the models on it and on all that were made from it', async () => {
+  it('is opened once for all its models, including those on connections made from it', async () => {
     const text = `${HEAD} const first = mongoose.connection.useDb('first');
       exports.models = [first, first.useDb('second'), mongoose.connection].map((one, at) => one.model('Model' + at, ${SCHEMA}));`;
     const { output, exitCode, notes } = await audit(text);
@@ -573,7 +589,7 @@ describe('a connection', () => {
       /^the connection string cannot be read; it must/,
     ],
     [
-      'by an option that there is not',
+      'by an unknown option',
       USER,
       'mongodb://localhost/x?hunter2=1',
       /^the connection string cannot be read; it must/,
@@ -590,7 +606,7 @@ describe('a connection', () => {
       'mongodb://localhost',
       /^cannot connect: Connection has been closed and destroyed/,
     ],
-  ])('%s is refused with the reason', async (_what, text, uri, message) => {
+  ])('%s rejects with the reason', async (_what, text, uri, message) => {
     await expect(audit(text, { uri })).rejects.toMatchObject({
       name: 'UsageError',
       message: expect.stringMatching(message) as string,
@@ -599,7 +615,7 @@ describe('a connection', () => {
 });
 
 describe('preventBuilds', () => {
-  it('lets no model create a collection or an index, and reports that it is ready', () =>
+  it('prevents every model from creating a collection or an index; init() still resolves', () =>
     onOwnMongoose(async ({ preventBuilds, mongoose: own }) => {
       preventBuilds(own);
       const schema = new own.Schema(
@@ -621,7 +637,7 @@ describe('preventBuilds', () => {
       });
     }));
 
-  it('changes no other copy of Mongoose', async () => {
+  it('does not change another copy of Mongoose', async () => {
     const names = ['createCollection', 'createIndexes', 'init'];
     const read = () => names.map((name): unknown => Reflect.get(Model, name));
     const before = read();

@@ -72,7 +72,7 @@ async function compileThrowing(): Promise<AnyModel> {
   return compile(schema as unknown as Schema);
 }
 
-describe.each(ERRORS)("an error of the user's own: %s", (_, make) => {
+describe.each(ERRORS)("an error of the user's middleware is not converted: %s", (_, make) => {
   let model: AnyModel;
   beforeAll(async () => {
     model = await compileThrowing();
@@ -105,8 +105,8 @@ describe.each(ERRORS)("an error of the user's own: %s", (_, make) => {
   });
 });
 
-describe('toValidationError, which is called on purpose', () => {
-  it('takes an error that is not of the driver where it names the index, and no other', async () => {
+describe('toValidationError, called with a foreign error', () => {
+  it('converts an error of another source only if it identifies the index', async () => {
     const model = await compile(new Schema({ email: { type: String, unique: true } }));
     const named = Object.assign(new Error('refused'), { code: 11000, ...key });
     expect(toValidationError(named, model)).toMatchObject({ errors: { email: { value: 'a@x' } } });
@@ -135,7 +135,7 @@ describe('a write of middleware to a collection of the same name in another data
     return { model, drop: () => tenant.dropDatabase() };
   };
 
-  it.each([true, false])('leaves its error as it is, the index declared: %s', async (isUnique) => {
+  it.each([true, false])('is not converted, with the index declared: %s', async (isUnique) => {
     const { model, drop } = await setUp(isUnique);
     try {
       const error = await rejection(model.create({ email: 'a@x' }));

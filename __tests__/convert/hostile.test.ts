@@ -122,7 +122,7 @@ describe(`names of any kind (seed ${String(SEED)})`, () => {
         one !== '' && !['_id', '__v', 'id'].includes(one) && !(one in reserved) && !(one in {}),
     );
 
-  it("the path is the violated index's, on single writes and in bulk", async () => {
+  it('an error has the path of the violated index, in single and bulk writes', async () => {
     await fc.assert(
       fc.asyncProperty(path, name, name, text, async (field, indexName, otherName, key) => {
         fc.pre(indexName !== otherName && field !== 'other');

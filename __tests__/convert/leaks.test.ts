@@ -45,13 +45,13 @@ async function sent(error: unknown): Promise<string> {
   return (await request(app).get('/')).text;
 }
 
-describe('an error that goes to a log or a browser', () => {
+describe('an error in a log or a response', () => {
   let model: AnyModel;
   beforeAll(async () => {
     model = await compile(schema());
   });
 
-  it.each(WRITES)('$name: holds no other field, no operation, no host', async (write) => {
+  it.each(WRITES)('$name: contains no other field, no operation and no host', async (write) => {
     const error = await provoke(model, write);
     const outputs = [JSON.stringify(error), await sent(error), inspect(error, { depth: 0 })];
     for (const output of outputs) {
@@ -106,7 +106,7 @@ describe.each<[string, () => Schema, UniqueGuardOptions]>([
   });
 });
 
-it('what the server found in the other document stays out', async () => {
+it('the value that the server found in the other document is hidden', async () => {
   const model = await compile(schema());
   const text = `E11000 duplicate key error collection: ${model.db.name}.${model.collection.name} index: token_1 dup key: { token: "x" }`;
   for (const found of [{ foundValue: { note: 'other-note' } }, {}]) {
@@ -121,7 +121,7 @@ it('what the server found in the other document stays out', async () => {
   }
 });
 
-it('a cause whose value is hidden is still an error of the driver', async () => {
+it("a cause with a hidden value is still an instance of the driver's error", async () => {
   const model = await compile(schema(), { hideValues: true });
   for (const name of ['create', 'insertMany']) {
     const write = WRITES.find((one) => one.name === name);
@@ -156,7 +156,7 @@ it.each(['with a stack', 'without a stack'])(
   },
 );
 
-it('a path that is not named keeps its value', async () => {
+it('a path that hideValues does not list keeps its value', async () => {
   const model = await compile(schema(), { hideValues: ['password'] });
   const save = WRITES.find(({ name }) => name === 'create');
   if (!save) throw new Error('no such write');
@@ -184,18 +184,21 @@ describe('a name in the options that the schema does not have', () => {
   it.each([
     [['toke'], '"toke"'],
     [['token', 'Password', 'a.b'], '"Password", "a.b"'],
-  ])('in hideValues hides all values, and a note says so: %j', async (hideValues, names) => {
-    const model = await compile(schema(), { hideValues });
-    const reason =
-      `uniqueGuard: options.hideValues has ${names}, which the schema of ${model.modelName} does not ` +
-      'have, so all values are hidden. Write the path as the schema does.';
-    for (const error of await provokeTwice(model)) {
-      expect(inspect(error, { depth: null, showHidden: true })).not.toContain('taken-token');
-      expect(error).toHaveProperty('uniqueGuard.reason', reason);
-      expect(Object.keys(error)).not.toContain('uniqueGuard');
-    }
-    expect(warn.mock.calls).toEqual([[reason, { code: 'UNIQUE_GUARD_OPTIONS' }]]);
-  });
+  ])(
+    'in hideValues hides all values, which error.uniqueGuard reports: %j',
+    async (hideValues, names) => {
+      const model = await compile(schema(), { hideValues });
+      const reason =
+        `uniqueGuard: options.hideValues has ${names}, which the schema of ${model.modelName} does not ` +
+        'have, so all values are hidden. Write the path as the schema does.';
+      for (const error of await provokeTwice(model)) {
+        expect(inspect(error, { depth: null, showHidden: true })).not.toContain('taken-token');
+        expect(error).toHaveProperty('uniqueGuard.reason', reason);
+        expect(Object.keys(error)).not.toContain('uniqueGuard');
+      }
+      expect(warn.mock.calls).toEqual([[reason, { code: 'UNIQUE_GUARD_OPTIONS' }]]);
+    },
+  );
 
   it('in indexes is reported once', async () => {
     const model = await compile(schema(), { indexes: { token: { message: 'taken' } } });
@@ -208,7 +211,7 @@ describe('a name in the options that the schema does not have', () => {
     expect(warn.mock.calls).toEqual([[reason, { code: 'UNIQUE_GUARD_OPTIONS' }]]);
   });
 
-  it('is none where the schema has the path in some place, or declares an index on it', async () => {
+  it('is not reported if the schema has the path somewhere, or declares an index on it', async () => {
     const kind = new Schema({ kind: String }, { discriminatorKey: 'kind' });
     const all = schema().add({
       profile: { ssn: String, address: new Schema({ street: String }) },
@@ -239,7 +242,7 @@ describe('a name in the options that the schema does not have', () => {
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it('is none in the options of mongoose.plugin(), which are for all schemas', () =>
+  it('is not reported for options of mongoose.plugin(), which apply to all schemas', () =>
     withMongoose(new Mongoose(), async (own) => {
       own.plugin(uniqueGuard, { hideValues: ['ssn'], indexes: { ssn_1: {} } });
       const model = own.model('User', schema()) as unknown as AnyModel;
@@ -252,7 +255,7 @@ describe('a name in the options that the schema does not have', () => {
     }));
 });
 
-describe('a path below or above', () => {
+describe('a path below or above a hidden one', () => {
   const nested = () => new Schema({ profile: { ssn: { type: String, unique: true } } });
   const kinds = (definition: object) => {
     const kind = new Schema({ kind: String }, { discriminatorKey: 'kind' });
@@ -285,7 +288,7 @@ describe('a path below or above', () => {
       { hideValues: ['c'] },
     ],
     [
-      'of an array, with a place',
+      'of an array, with a position',
       new Schema({ c: [inner(String as never)] }) as never,
       { 'c.x': 1 },
       { c: [{ x: SECRET }] },

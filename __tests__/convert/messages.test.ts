@@ -34,7 +34,7 @@ describe('the message', () => {
     });
   });
 
-  it('names the paths together where the index is compound', async () => {
+  it('names all paths of a compound index', async () => {
     const message = 'Paths `tenant`, `slug` must be unique together.';
     expect(await shown(await compile(compound()), { tenant: 't', slug: 's' })).toEqual({
       tenant: [message, 'unique'],
@@ -42,7 +42,7 @@ describe('the message', () => {
     });
   });
 
-  it('is the first that is set: of the path, the index, the plugin, mongoose', async () => {
+  it('is the most specific one that is set: of the path, the index, the plugin, mongoose', async () => {
     const general = mongoose.Error.messages.general as Record<string, unknown>;
     general['unique'] = 'of mongoose: {PATH}';
     try {
@@ -66,7 +66,7 @@ describe('the message', () => {
     }
   });
 
-  it('of mongoose may be a function, too', async () => {
+  it('in mongoose.Error.messages may be a function', async () => {
     const general = mongoose.Error.messages.general as Record<string, unknown>;
     general['unique'] = ({ path }: MessageContext) => `${path} of mongoose`;
     try {
@@ -79,13 +79,13 @@ describe('the message', () => {
     }
   });
 
-  it('has nothing for {INDEX} where neither the server nor the schema has the name', async () => {
+  it('has an empty {INDEX} if neither the server nor the schema has the name', async () => {
     const model = await compile(email(), { message: '{PATH}|{INDEX}' });
     const raw = { code: 11000, message: 'E11000 duplicate key error', keyPattern: { code: 1 } };
     expect(toValidationError(raw, model)).toHaveProperty('errors.code.message', 'code|');
   });
 
-  it('fills each placeholder of a template once, and leaves what is none', async () => {
+  it('fills each placeholder of a template once, and keeps unknown ones', async () => {
     const message = '{KIND}|{PATH}|{PATHS}|{VALUE}|{INDEX}|{OTHER}|{PATH}';
     const model = await compile(compound(), { message });
     expect(await shown(model, { tenant: '{PATH}', slug: '$&{VALUE}' })).toEqual({
@@ -135,7 +135,7 @@ describe('the message', () => {
 describe("Mongoose's own unique: [true, message]", () => {
   const unique = [true, 'taken'];
 
-  it('holds on every write, although it hides the code from every hook', async () => {
+  it('sets the message of every write, although Mongoose wraps the error before the hooks', async () => {
     const model = await compile(email(unique));
     await model.create([{ email: 'a' }, { email: 'b' }]);
     for (const write of [
@@ -186,7 +186,7 @@ describe("Mongoose's own unique: [true, message]", () => {
       { tags: ['a'] },
       'tags.0',
     ],
-  ])('holds in %s', async (_, schema, document, path) => {
+  ])('sets the message in %s', async (_, schema, document, path) => {
     const model = await compile(schema() as Schema);
     expect(await shown(model, document as Doc)).toEqual({ [path]: ['taken', 'unique'] });
   });
@@ -223,22 +223,25 @@ describe("Mongoose's own unique: [true, message]", () => {
       { 'a.0.x': 1 },
       { a: [[{ x: 'a' }]] },
     ],
-  ])('holds in %s, and select: false hides the value', async (_, make, index, document) => {
-    // The index that Mongoose would not build of itself.
-    const schema = make({ type: String, unique, select: false }) as Schema;
-    const model = await compile(schema.index(index as never, { unique: true }));
-    await model.create(document);
-    for (const write of [
-      () => model.create(document),
-      () => model.insertMany([document]),
-      () => model.bulkWrite([{ insertOne: { document } }]),
-    ]) {
-      const { errors } = (await rejection(write())) as { errors: Record<string, Doc> };
-      expect(Object.values(errors)).toMatchObject([{ message: 'taken', value: undefined }]);
-    }
-  });
+  ])(
+    'sets the message in %s, and select: false hides the value',
+    async (_, make, index, document) => {
+      // The index that Mongoose would not build of itself.
+      const schema = make({ type: String, unique, select: false }) as Schema;
+      const model = await compile(schema.index(index as never, { unique: true }));
+      await model.create(document);
+      for (const write of [
+        () => model.create(document),
+        () => model.insertMany([document]),
+        () => model.bulkWrite([{ insertOne: { document } }]),
+      ]) {
+        const { errors } = (await rejection(write())) as { errors: Record<string, Doc> };
+        expect(Object.values(errors)).toMatchObject([{ message: 'taken', value: undefined }]);
+      }
+    },
+  );
 
-  it('holds where nothing ever read the indexes of the schema (autoIndex off)', async () => {
+  it('sets the message with autoIndex off', async () => {
     const schema = email(unique).plugin(uniqueGuard);
     const model = mongoose.model(
       'NeverIndexed',
@@ -248,7 +251,7 @@ describe("Mongoose's own unique: [true, message]", () => {
     expect(await shown(model, { email: 'a' })).toEqual({ email: ['taken', 'unique'] });
   });
 
-  it('is for the index of that path, not for a compound one', async () => {
+  it('applies to the index on that path, not to a compound index', async () => {
     const schema = new Schema({
       a: { type: String, unique: [true, 'a taken'] },
       b: String,
@@ -282,7 +285,7 @@ describe('options of an index', () => {
     });
   });
 
-  it('put its error on a path that is not of the index, without a value', async () => {
+  it('put its error on a path outside the index, without a value', async () => {
     const index = { path: 'address', message: '{PATH} <{VALUE}>' };
     const model = await compile(compound(), { indexes: { tenant_1_slug_1: index } });
     expect(await shown(model, { tenant: 't', slug: 's' })).toEqual({
@@ -293,7 +296,7 @@ describe('options of an index', () => {
 
 describe('a wrong option', () => {
   it.each([undefined, null, 'text', {}, { message: 'Taken' }])(
-    'of no schema but %j is a TypeError that says how the plugin is applied',
+    'with %j instead of a schema throws a TypeError that says how to apply the plugin',
     (schema) => {
       expect(() => {
         uniqueGuard(schema as never);
@@ -336,7 +339,7 @@ describe('a wrong option', () => {
   );
 });
 
-describe('when something of ours or of yours fails, the caller gets the original error', () => {
+describe('if a message function or the conversion fails, the caller gets the original error', () => {
   const boom = new Error('boom');
   it.each<[string, UniqueGuardOptions['message']]>([
     [
@@ -400,7 +403,7 @@ describe('when something of ours or of yours fails, the caller gets the original
 });
 
 describe('isUniqueValidationError(error, model)', () => {
-  it("is true for an error of the model's collection, its kinds included, and for no other", async () => {
+  it("is true for an error of the model's collection, including discriminators, and for no other", async () => {
     const User = await compile(new Schema({ email: { type: String, unique: true } }));
     const Admin = User.discriminator('GuardAdmin', new Schema({})) as unknown as AnyModel;
     const Page = await compile(new Schema({ email: { type: String, unique: true } }));

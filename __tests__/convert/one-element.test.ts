@@ -82,7 +82,7 @@ function expectOneElement(
   paths: readonly IndexPath[],
   stored: Thing[],
   written: Thing,
-  hasPlaces: boolean,
+  hasPositions: boolean,
 ): void {
   const fields = Object.values(error.errors);
   expect(fields.map(({ path }) => path.replace(PLACE, ''))).toEqual([...paths]);
@@ -99,7 +99,7 @@ function expectOneElement(
   const elements = new Set(same.map(({ places }) => places.split('.').slice(0, depth).join('.')));
   const reported = fields.map(({ path }) => [...path.matchAll(PLACE)].map(([, one]) => one));
   const [deepest = []] = [...reported].sort((a, b) => b.length - a.length);
-  if (!hasPlaces || elements.size > 1 || paths.every((path) => path === 'tenant')) {
+  if (!hasPositions || elements.size > 1 || paths.every((path) => path === 'tenant')) {
     expect(reported.flat()).toEqual([]);
   } else {
     expect([...elements]).toEqual([deepest.join('.')]);
@@ -118,7 +118,7 @@ interface Way {
   run: (model: AnyModel, thing: Thing, _id: unknown) => Promise<unknown>;
   /** Does the free element stay in front? */
   isAdded?: true;
-  hasPlaces?: false;
+  hasPositions?: false;
 }
 
 const WAYS: Way[] = [
@@ -141,7 +141,7 @@ const WAYS: Way[] = [
   { name: 'updateOne', run: (M, thing, _id) => M.updateOne({ _id }, { $set: thing }) },
   {
     name: 'findOneAndUpdate with $push',
-    hasPlaces: false,
+    hasPositions: false,
     run: (M, { tenant, list }, _id) =>
       M.findOneAndUpdate({ _id }, { $set: { tenant }, $push: { list: { $each: list } } }),
   },
@@ -200,7 +200,7 @@ describe.each(INDEXES.map((paths) => ({ paths, name: paths.join(' + ') })))(
 
     it.each(WAYS)(
       '$name: the reported element is one whose whole key exists already',
-      async ({ run, isAdded, hasPlaces = true }) => {
+      async ({ run, isAdded, hasPositions = true }) => {
         const property = fc.asyncProperty(
           fc.array(thingOf, { minLength: 1, maxLength: 3 }),
           thingOf,
@@ -220,7 +220,7 @@ describe.each(INDEXES.map((paths) => ({ paths, name: paths.join(' + ') })))(
             violations += 1;
             const list = isAdded ? [FREE, ...thing.list] : thing.list;
             const error = outcome as UniqueValidationError;
-            expectOneElement(error, paths, stored, { ...thing, list }, hasPlaces);
+            expectOneElement(error, paths, stored, { ...thing, list }, hasPositions);
             expect(error.errors).toEqual(error.validationErrors?.[0]?.errors ?? error.errors);
           },
         );

@@ -22,10 +22,13 @@ describe('the snippets', () => {
     const log = jest.spyOn(console, 'log').mockImplementation((...values: unknown[]) => {
       printed.push(values.map(String).join(' '));
     });
+    // A reader connects to a server of their own; here the connection is already open.
+    const connect = jest.spyOn(mongoose, 'connect').mockResolvedValue(mongoose);
     try {
       await runModule(toModule(snippets), sourceOf(file));
     } finally {
       log.mockRestore();
+      connect.mockRestore();
     }
     const promised = findPromised(snippets);
     expect(promised.length).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 import { Fragment } from '../../lib/schema/fragment';
 import { quotePath } from '../../lib/schema/partial-advice';
-import { isAtOrBelow, isRelated, prefixesOf, withoutPlaces } from '../../lib/schema/path';
+import { isAtOrBelow, isRelated, prefixesOf, withoutPositions } from '../../lib/schema/path';
 
 it.each<[string, string[]]>([
   ['a', ['a']],
@@ -30,7 +30,7 @@ it.each([
   ['a.0b.c1', 'a.0b.c1'],
   ['0.a', 'a'],
 ])('%j without places is %j', (path, expected) => {
-  expect(withoutPlaces(path)).toBe(expected);
+  expect(withoutPositions(path)).toBe(expected);
 });
 
 it.each([

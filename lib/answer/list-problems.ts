@@ -1,22 +1,22 @@
-/** The invalid paths of a ValidationError, and of all rows that insertMany could not store. */
+/** Lists the invalid paths of a ValidationError; for insertMany, those of all rows that were not stored. */
 import { isUniqueValidationError } from '../convert/validation-error';
 import { isObject } from '../options/is-object';
 import { toPointer } from './to-pointer';
 
-/** An entry of `errors` in problem details. */
+/** One invalid path in the `errors` of problem details. */
 export interface ProblemDetailsEntry {
-  /** The message, as it is configured. */
+  /** The message of the error, as configured. */
   detail: string;
-  /** Where in the request body: a JSON pointer as a URI fragment, such as `#/contacts/1/email`. */
+  /** The position in the request body: a JSON pointer as a URI fragment, such as `#/contacts/1/email`. */
   pointer: string;
   /**
-   * Mongoose's kind: `unique`, `required`, `min`, …; for a failed cast the type, such as `Number`; `write`
-   * for a row of insertMany that the server refused for another reason.
+   * Mongoose's kind: `unique`, `required`, `min`, …; for a failed cast the type, such as `Number`. `write`
+   * for a row of insertMany that the server refused for a reason other than a unique index.
    */
   kind: string;
 }
 
-/** What Mongoose puts under a path: a ValidatorError, a CastError, or what a validator threw. */
+/** The error of one path: a ValidatorError, a CastError, or what a validator threw. */
 interface PathError {
   message: string;
   name?: string;
@@ -27,7 +27,7 @@ interface ValidationErrorLike {
   errors: Record<string, PathError>;
 }
 
-/** By structure, for two copies of Mongoose are common; other libraries' `errors` are lists. */
+/** By structure, because two copies of Mongoose are common. The `errors` of other libraries are arrays. */
 export function isValidationError(error: unknown): error is ValidationErrorLike {
   if (!isObject(error) || error['name'] !== 'ValidationError') return false;
   const { errors } = error;
@@ -35,7 +35,7 @@ export function isValidationError(error: unknown): error is ValidationErrorLike 
   return isObject(errors) && !Array.isArray(errors) && Object.values(errors).every(isMessage);
 }
 
-/** In the order of the rows, where the error is one of insertMany. */
+/** For an error of insertMany, in the order of the rows. */
 export function listProblems(error: ValidationErrorLike): ProblemDetailsEntry[] {
   if (!isUniqueValidationError(error) || error.validationErrors === undefined) {
     return listPaths(error, '');
@@ -48,11 +48,11 @@ export function listProblems(error: ValidationErrorLike): ProblemDetailsEntry[] 
     const row = one.index as number;
     add(row, listPaths(one, `${row}.`));
   }
-  // Rows that Mongoose's own validation refused; insertMany does not reject for those.
+  // Rows that failed Mongoose's validation. insertMany does not reject for those.
   for (const [row, one] of (error.results ?? []).entries()) {
     if (isValidationError(one)) add(row, listPaths(one, `${row}.`));
   }
-  // The driver has had a single one without a list.
+  // Some driver versions have a single write error instead of an array.
   for (const { index } of [error.writeErrors ?? []].flat() as { index: number }[]) {
     const pointer = toPointer(String(index));
     add(index, [{ detail: 'This row could not be stored.', pointer, kind: 'write' }]);
@@ -68,7 +68,7 @@ function listPaths({ errors }: ValidationErrorLike, prefix: string): ProblemDeta
   }));
 }
 
-/** Mongoose's default message of a failed cast quotes the value and names the model. */
+/** Replaces Mongoose's default message of a failed cast, which contains the value and the model's name. */
 function toDetail(path: string, message: string, kind: string | undefined): string {
   const isDefault = kind !== undefined && message.startsWith(`Cast to ${kind} failed for value `);
   return isDefault ? `Path \`${path}\` is not a valid ${kind}.` : message;

@@ -1,4 +1,4 @@
-/** From a ValidationError of Mongoose to the body of an HTTP response: RFC 9457, Problem Details. */
+/** Converts a ValidationError to the body of an HTTP response: RFC 9457, Problem Details. */
 import { STATUS_CODES } from 'node:http';
 import { isUniqueValidationError } from '../convert/validation-error';
 import { isObject } from '../options/is-object';
@@ -7,27 +7,27 @@ import { isValidationError, listProblems, type ProblemDetailsEntry } from './lis
 
 /** Options of `toProblemDetails(error, options)`. */
 export interface ProblemDetailsOptions {
-  /** The URI reference of the problem type. Default: `'about:blank'`. */
+  /** A URI reference that identifies the problem type. Default: `'about:blank'`. */
   type?: string;
-  /** The summary of the problem type. Default: HTTP's phrase for the status, such as `'Conflict'`. */
+  /** A short summary of the problem type. Default: HTTP's phrase for the status, such as `'Conflict'`. */
   title?: string;
-  /** The URI reference of this occurrence, such as `request.url`. Default: none. */
+  /** A URI reference that identifies this occurrence, such as `request.url`. Default: none. */
   instance?: string;
-  /** The HTTP status, from 400 to 599. Default: 409 when every error is a unique violation, else 422. */
+  /** The HTTP status, from 400 to 599. Default: 409 if every error is of a unique index, else 422. */
   status?: number;
 }
 
 /** What `toProblemDetails` returns: the members of RFC 9457, and one entry per invalid path. */
 export interface ProblemDetails {
-  /** The URI reference of the problem type. */
+  /** Identifies the problem type. */
   type: string;
-  /** The summary of the problem type. */
+  /** A short summary of the problem type. */
   title: string;
-  /** The HTTP status to answer with. */
+  /** The HTTP status of the response. */
   status: number;
-  /** The messages of the errors, at most five of them. */
+  /** The messages of the errors, at most five. */
   detail: string;
-  /** The URI reference of this occurrence, where the option says one. */
+  /** Identifies this occurrence. Unset without the option. */
   instance?: string;
   /** One entry for each invalid path. */
   errors: ProblemDetailsEntry[];
@@ -40,21 +40,22 @@ const RULES: Rules = {
   status: integerRule(400, 599),
 };
 
-/** `detail` is one line for a log or a toast; `errors` has them all. */
+/** `detail` is one line for a log or a notification; `errors` has every message. */
 const MAX_MESSAGES = 5;
 
 /**
- * Turns a ValidationError of Mongoose, of this plugin or not, into the problem details object of RFC
- * 9457: send it with its `status` as `application/problem+json`. Each entry of `errors` has the
- * configured message, a JSON pointer into the request body and Mongoose's `kind`. It exposes no value,
- * no index and no model, unless a configured message does; the default message of a failed cast, which
- * quotes the value, is replaced by one without it. For an error of `insertMany` the pointers start with
- * the row: `#/17/email`.
+ * Converts a ValidationError, of this plugin or of Mongoose itself, to a problem details object (RFC 9457).
+ * Send it with its `status` as `application/problem+json`. Each entry of `errors` has the configured message,
+ * a JSON pointer into the request body and Mongoose's `kind`. For an error of `insertMany` the pointers start
+ * with the row: `#/17/email`.
+ *
+ * The object contains no value, index or model, unless a configured message does. The default message of a
+ * failed cast, which contains the value, is replaced. No round trip.
  *
  * @param error anything that was thrown
  * @param options see {@link ProblemDetailsOptions}
- * @returns the object, or undefined for anything but a ValidationError: pass that on. No round trip.
- * @throws TypeError where an option is wrong
+ * @returns the object, or undefined if the error is not a ValidationError: pass the error on
+ * @throws TypeError if an option is invalid
  *
  * @example
  * app.use((error, request, response, next) => {
@@ -77,7 +78,7 @@ export function toProblemDetails(
   return { type, title, status, detail, ...(instance !== undefined && { instance }), errors };
 }
 
-/** The plugin's own errors may have another kind; a row of insertMany may be invalid otherwise. */
+/** The option `kind` may rename the plugin's errors. Rows of insertMany may have other errors as well. */
 function isConflict(error: object, problems: ProblemDetailsEntry[]): boolean {
   const isRows = isObject(error) && Array.isArray(error['validationErrors']);
   if (isUniqueValidationError(error) && !isRows) return true;

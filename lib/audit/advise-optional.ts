@@ -1,4 +1,4 @@
-/** What to do about blocking documents that are no mistake: without a value, or marked as deleted. Pure. */
+/** Advice on blocking documents that are not duplicates by mistake: without a value, or deleted. Pure. */
 import {
   adviseDiscriminator,
   adviseMissingValue,
@@ -6,17 +6,17 @@ import {
 } from '../convert/explain-duplicate';
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import { findPathTypes, hasPath } from '../schema/find-path-types';
-import { baseOf, modelsOfCollection } from '../schema/unique-index';
+import { baseOf, schemasOfCollection } from '../schema/unique-index';
 import type { IndexSpec } from './declared-index';
 import type { Blocking, BlockingGroup } from './find-blocking';
 
-/** The key of documents without a value; a hidden value is not in the report. */
+/** True for the key of documents without a value. A hidden value is not in the report, so it never counts. */
 export function isOfMissingValues({ key }: BlockingGroup): boolean {
   const values = Object.values(key);
   return values.length > 0 && values.every((value) => value === null);
 }
 
-/** Undefined where every document has a value, or must have one by the schema or the index. */
+/** Undefined if no blocking document lacks a value, if the path is required, or if the index is partial. */
 export function adviseOptional(
   model: AnyModel,
   { keyPattern, sparse, partialFilterExpression }: IndexSpec,
@@ -27,19 +27,19 @@ export function adviseOptional(
   if (path === undefined) return undefined;
   const owner = findDiscriminator(model, path);
   if (owner !== undefined) return adviseDiscriminator(owner);
-  // For stored documents, required alone changes nothing.
+  // `required` does not change stored documents.
   const first = 'Give these documents a value and make the path required';
   return adviseMissingValue(model, path, sparse === true, first);
 }
 
-/** The one that has a path which its base does not have: all other documents count as null there. */
+/** The discriminator that declares a path which its base does not have. */
 function findDiscriminator(model: AnyModel, path: string): AnyModel | undefined {
   const [base, ...others] = [baseOf(model), ...Object.values(model.discriminators ?? {})];
-  const hasIt = ({ schema }: { schema: object }): boolean => hasPath(schema as AnySchema, path);
-  return hasIt(base) ? undefined : (others.find(hasIt) as AnyModel | undefined);
+  const declares = ({ schema }: { schema: object }): boolean => hasPath(schema as AnySchema, path);
+  return declares(base) ? undefined : (others.find(declares) as AnyModel | undefined);
 }
 
-/** The same for documents that may be marked as deleted, where the schema has a path for that. */
+/** Advice on documents that are marked as deleted, if the schema has a path for that. */
 export function adviseDeleted(
   model: AnyModel,
   declared: IndexSpec,
@@ -49,7 +49,7 @@ export function adviseDeleted(
 }
 
 function isRequired(model: AnyModel, path: string): boolean {
-  return modelsOfCollection(model).some(({ schema }) =>
-    findPathTypes(schema as AnySchema, path).at.some(({ options }) => options?.required === true),
+  return schemasOfCollection(model).some((schema) =>
+    findPathTypes(schema, path).at.some(({ options }) => options?.required === true),
   );
 }

@@ -1,4 +1,4 @@
-/** The report on a model's unique indexes: what is declared, what exists, and what prevents the rest. */
+/** Makes the report on a model's unique indexes: what is declared, what exists, and what blocks the rest. */
 import { isValueHidden } from '../convert/hide-values';
 import type { AnyModel } from '../mongoose-internals';
 import { findOptions } from '../options/plugin-options';
@@ -16,47 +16,47 @@ import { findBlocking, type Blocking } from './find-blocking';
 import { findObstacle } from './find-obstacle';
 import { findUndeclared, type LeftoverIndex } from './find-undeclared';
 
-/** The state of the unique indexes that a schema declares; plain data. */
+/** What `Model.auditUniqueIndexes()` resolves to: the state of the declared unique indexes, as plain data. */
 export interface UniqueIndexAudit {
   /** The model's name. */
   model: string;
   /** The name of its collection. */
   collection: string;
-  /** Does every declared unique index exist as declared? */
+  /** True if every declared unique index exists as declared. */
   ok: boolean;
-  /** The declared ones, `_id` aside. */
+  /** The declared unique indexes, without `_id`. */
   indexes: AuditedIndex[];
-  /** Unique in the database, on paths of the schema, and declared by no model of the connection. */
+  /** Unique indexes of the database, on paths of the schema, that no model of the connection declares. */
   undeclared: IndexSpec[];
-  /** The same on paths that no schema has: left over from a path that was renamed or removed. */
+  /** Undeclared unique indexes on a path that no schema has, such as one that was renamed or removed. */
   leftover: LeftoverIndex[];
 }
 
-/** A declared index, with what Mongoose adds to it when it is built. */
+/** A declared index as Mongoose builds it, its state in the database and what blocks it. */
 export interface AuditedIndex extends IndexSpec {
-  /** How the database's index compares with it. */
+  /** How the index of the database compares with it. */
   status: IndexStatus;
-  /** How the database's index differs from the declared one. */
+  /** How the index of the database differs from it. Unset if it does not, or if it is missing. */
   differences?: IndexDifference[];
-  /** Why the server refuses to build it, and what to do; with the status `cannot be built` alone. */
+  /** Why the server refuses to build it, and what to do. Set only with the status `cannot be built`. */
   obstacle?: string;
-  /** The documents that block its build; missing where it need not be built. */
+  /** The documents that block its build. Unset if it need not be built, or with `notExamined`. */
   blocking?: Blocking;
-  /** What to do about blocking documents that have no value, where the path is optional. */
+  /** What to do about blocking documents without a value, if the path is optional. */
   missingValues?: string;
-  /** What to do about those that may be marked as deleted, where the schema has a path for that. */
+  /** What to do about blocking documents that are marked as deleted, if the schema has a path for that. */
   deletedDocuments?: string;
-  /** Why such documents were not looked for. */
+  /** Why blocking documents were not searched for. */
   notExamined?: string;
 }
 
-/** A collection scan that begins. */
+/** The argument of `onProgress`: the index whose scans begin. */
 export interface AuditStep {
   /** The model's name. */
   model: string;
-  /** The name of the collection that is read. */
+  /** The name of the scanned collection. */
   collection: string;
-  /** The name of the index whose blocking documents are looked for. */
+  /** The name of the index whose blocking documents are searched for. */
   index: string;
 }
 
@@ -65,7 +65,7 @@ interface AuditSettings {
   onProgress?: ((step: AuditStep) => void) | undefined;
 }
 
-/** Reads only: one round trip, and up to three scans for each index that is missing, one for a leftover. */
+/** Reads only. One round trip, up to three scans for each missing index, one for each leftover index. */
 export async function auditModel(
   model: AnyModel,
   settings: AuditSettings,
@@ -94,7 +94,7 @@ export async function auditModel(
   };
 }
 
-/** One that has another name and is otherwise the same prevents duplicates already. */
+/** False if an index that differs only in its name already prevents duplicates. */
 function needsBuild({ status, differences }: IndexComparison): boolean {
   if (status === 'different') return differences.some(({ option }) => option !== 'name');
   return status === 'missing' || status === 'not unique';
@@ -109,7 +109,7 @@ async function examine(
   const collection = model.collection.name;
   const notExamined = isView
     ? `${collection} is a view, which has no indexes`
-    : findReasonAgainst(declared);
+    : findReasonNotExamined(declared);
   if (notExamined !== undefined) return { notExamined };
   onProgress?.({ model: model.modelName, collection, index: declared.name });
   const options = findOptions(model.schema);
@@ -124,16 +124,16 @@ async function examine(
   };
 }
 
-/** Where the server builds no unique index, or an aggregation cannot compute its keys. */
-function findReasonAgainst({ keyPattern }: IndexSpec): string | undefined {
+/** Why no aggregation can compute the keys of the index, or why the server does not build it as unique. */
+function findReasonNotExamined({ keyPattern }: IndexSpec): string | undefined {
   const kind = Object.values(keyPattern).find((direction) => typeof direction === 'string');
   if (kind === 'hashed') return 'a hashed index cannot be unique';
   if (kind !== undefined) return `the keys of a ${show(kind)} index are the server's own`;
   const paths = Object.keys(keyPattern);
   if (paths.some((path) => path.endsWith('$**'))) return 'a wildcard index cannot be unique';
-  // For `a.0` the server decides in each document whether 0 is a place or a name.
-  const odd = paths.find((path) => path.split('.').some((name) => /^(\$.*|\d*)$/.test(name)));
-  return odd === undefined
+  // For `a.0` 0 is a position in one document and a field name in another.
+  const ambiguous = paths.find((path) => path.split('.').some((name) => /^(\$.*|\d*)$/.test(name)));
+  return ambiguous === undefined
     ? undefined
-    : `the path ${show(odd)} has a part that is a number, empty, or begins with "$"`;
+    : `the path ${show(ambiguous)} has a part that is a number, empty, or begins with "$"`;
 }

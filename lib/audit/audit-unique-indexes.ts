@@ -5,11 +5,11 @@ import { auditModel, type AuditStep, type UniqueIndexAudit } from './audit-model
 /** Options of `Model.auditUniqueIndexes(options)`. */
 export interface AuditOptions {
   /**
-   * How many of the blocking keys are listed for each index, and how many `_id`s for each of them:
-   * a whole number from 0, which lists none, to 1000. The totals are exact all the same. Default: 10.
+   * The largest number of blocking keys listed for each index, and of `_id`s listed for each key: a whole
+   * number from 0 to 1000. The totals are exact in any case. Default: 10.
    */
   sample?: number;
-  /** Called before each collection scan, for one that takes long. Default: none. */
+  /** Called before the scans for each index, for example to log progress. Default: none. */
   onProgress?: (step: AuditStep) => void;
 }
 

@@ -1,49 +1,49 @@
-/** The aggregations that find the documents which block an index. They write nothing. Pure. */
+/** Builds the aggregations that find the documents which block an index. Pure. */
 import type { IndexSpec } from './declared-index';
 import type { Expression } from './expression';
 import { fieldAt, toKeysExpression } from './keys-expression';
 
 export type Stage = Record<string, Expression>;
 
-/** One for the keys that stand in several documents, one for the documents that have no key at all. */
+/** Two rows: one for the keys that several documents have, one for documents that cannot be indexed. */
 export interface TotalsRow {
-  /** True for documents with arrays on two paths of the index. */
+  /** True in the row of documents with arrays on two paths of the index, which cannot be indexed. */
   _id: boolean;
   keys: number;
-  /** How often these keys stand in a document. */
-  places: number;
-  /** Those of them in documents with several keys: such a document may have been counted twice. */
+  /** The index entries of these keys: one for each of a document's keys. */
+  entries: number;
+  /** The entries of documents with several keys, which may have been counted more than once. */
   shared: number;
 }
 
 export function toTotalsPipeline(index: IndexSpec): Stage[] {
   const counts = {
-    places: { $sum: 1 },
+    entries: { $sum: 1 },
     shared: { $sum: { $cond: ['$isShared', 1, 0] } },
   };
   return [
     ...toKeyStages(index),
     { $group: { _id: toGroupId(index), ...counts, ...parallelFlag(index) } },
-    { $match: { $or: [{ places: { $gt: 1 } }, { isParallel: true }] } },
+    { $match: { $or: [{ entries: { $gt: 1 } }, { isParallel: true }] } },
     {
       $group: {
         _id: { $eq: ['$isParallel', true] },
         keys: { $sum: 1 },
-        places: { $sum: '$places' },
+        entries: { $sum: '$entries' },
         shared: { $sum: '$shared' },
       },
     },
   ];
 }
 
-/** A key as the values under the index's paths, `[]` where the document holds an empty array. */
+/** One key of several documents: `[value]` for each path of the index, `[]` for an empty array. */
 export interface GroupRow {
   _id: unknown[];
   count: number;
   ids: unknown[];
 }
 
-/** The keys that stand in the most documents first, each with some of them. */
+/** The keys of the most documents first, each with the `_id`s of some of them. */
 export function toGroupsPipeline(index: IndexSpec, sample: number, hasFirstN: boolean): Stage[] {
   const ids = hasFirstN
     ? { ids: { $firstN: { input: '$_id', n: sample } } }
@@ -59,10 +59,10 @@ export function toGroupsPipeline(index: IndexSpec, sample: number, hasFirstN: bo
   ];
 }
 
-/** How many documents have one of the keys that stand in several: `{ documents }`. */
+/** Counts the documents that share a key with another one: `{ documents }`. */
 export function toDocumentsPipeline(index: IndexSpec, hasWindows: boolean): Stage[] {
   const _id = toGroupId(index);
-  // A window can go to disk, however large it is; a list of ids has to stay in the server's memory.
+  // A window may use the disk. A list of ids must fit into the server's memory.
   const ofShared = hasWindows
     ? [
         {
@@ -84,7 +84,7 @@ export function toDocumentsPipeline(index: IndexSpec, hasWindows: boolean): Stag
   return [...toKeyStages(index), ...ofShared, { $group: { _id: '$_id' } }, { $count: 'documents' }];
 }
 
-/** One for each key of each document, with the word whether the document has more of them. */
+/** One row for each key of each document. `isShared` is true if the document has several keys. */
 function toKeyStages({ keyPattern, partialFilterExpression, sparse }: IndexSpec): Stage[] {
   return [
     ...(partialFilterExpression ? [{ $match: partialFilterExpression }] : []),
@@ -94,13 +94,13 @@ function toKeyStages({ keyPattern, partialFilterExpression, sparse }: IndexSpec)
   ];
 }
 
-/** Without the names of its parts, a key takes half the room. */
+/** Only the values, because the names would double the size of a key. */
 function toGroupId({ keyPattern }: IndexSpec): Expression {
-  const parts = Object.keys(keyPattern).map((_, place) => `$key.${fieldAt(place)}`);
+  const parts = Object.keys(keyPattern).map((_, position) => `$key.${fieldAt(position)}`);
   return parts.length === 1 ? parts[0] : parts;
 }
 
-/** Arrays on two paths can only meet where there are two. */
+/** An index on one path cannot have arrays on two. */
 function parallelFlag({ keyPattern }: IndexSpec): Stage {
   return Object.keys(keyPattern).length === 1 ? {} : { isParallel: { $max: '$key.parallel' } };
 }

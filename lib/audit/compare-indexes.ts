@@ -1,39 +1,41 @@
-/** Compares an index that a schema declares with what the collection has. Pure. */
+/** Compares an index that a schema declares with the indexes of the collection. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import { isSamePattern, isTextPattern } from '../schema/unique-index';
 import type { CollectionIndexes, DatabaseIndex } from './database-index';
 import type { IndexSpec } from './declared-index';
 
 /**
+ * How a declared unique index compares with the database:
+ *
  * - `ok`: it exists as declared.
- * - `missing`: nothing prevents duplicates.
+ * - `missing`: it does not exist, so nothing prevents duplicates.
  * - `cannot be built`: nothing prevents duplicates, and the server refuses to build the index:
  *   `obstacle` says why and what to do.
  * - `not unique`: an index on the same keys exists, without `unique`.
- * - `different`: one exists that is not the declared one; `differences` says how.
- * - `building`: it is being built; until that is done, nothing prevents duplicates.
+ * - `different`: an index exists with another name, other keys or other options: see `differences`.
+ * - `building`: it is being built. Until it is built, nothing prevents duplicates.
  */
 export type IndexStatus =
   'ok' | 'missing' | 'cannot be built' | 'not unique' | 'different' | 'building';
 
-/** One difference between the declared index and that of the database. */
+/** One difference between the declared index and the index of the database. */
 export interface IndexDifference {
   /** The option that differs. */
   option: 'name' | 'keyPattern' | 'sparse' | 'partialFilterExpression' | 'collation';
-  /** The value in the schema; undefined where it has no such option. */
+  /** The value in the schema; undefined if the option is not set. */
   declared: unknown;
-  /** The value in the database; undefined where it has no such option. */
+  /** The value in the database; undefined if the option is not set. */
   actual: unknown;
 }
 
 export interface IndexComparison {
   status: IndexStatus;
   differences: IndexDifference[];
-  /** The index of the database that it was compared with; none where it is missing. */
+  /** The index of the database that it was compared with. Unset if it is missing. */
   actual?: DatabaseIndex;
 }
 
-/** Makes values plain, for ids, dates and numbers of two copies of a driver have classes of their own. */
+/** Makes values plain, because two copies of the driver have different classes for ids and numbers. */
 export type ToPlain = (value: object) => unknown;
 
 export function compareIndex(
@@ -54,7 +56,7 @@ export function compareIndex(
 
 type Compared = Required<Omit<IndexComparison, 'status'>>;
 
-/** It has the name, or the keys, or is unique on the same paths in another order. */
+/** True if it has the same name or keys, or is unique on the same paths in another order. */
 function isCandidate(declared: IndexSpec, { spec, isUnique }: DatabaseIndex): boolean {
   return (
     spec.name === declared.name ||
@@ -63,7 +65,7 @@ function isCandidate(declared: IndexSpec, { spec, isUnique }: DatabaseIndex): bo
   );
 }
 
-/** Keys weigh more than uniqueness, and that more than any option. */
+/** Keys weigh more than uniqueness, and uniqueness more than the other options. */
 function distance({ actual, differences }: Compared): number {
   const weights = differences.map(({ option }) => (option === 'keyPattern' ? 20 : 1));
   return weights.reduce((sum, weight) => sum + weight, actual.isUnique ? 0 : 10);
@@ -82,7 +84,7 @@ export function findDifferences(
   defaultCollation: CollectionIndexes['defaultCollation'],
   toPlain: ToPlain,
 ): IndexDifference[] {
-  // In a filter the order of the paths does not matter, and isDeepStrictEqual leaves it aside.
+  // isDeepStrictEqual ignores the order of paths, which does not matter in a filter.
   const isSame = (a: unknown, b: unknown): boolean =>
     isDeepStrictEqual(toPlain({ value: a }), toPlain({ value: b }));
   const differences: (IndexDifference | undefined)[] = [
@@ -99,7 +101,7 @@ export function findDifferences(
   return differences.filter((one) => one !== undefined);
 }
 
-/** The server's own settings, the same in all its locales. */
+/** The server's defaults that are the same in every locale. */
 const COLLATION_DEFAULTS = {
   strength: 3,
   caseLevel: false,
@@ -107,13 +109,16 @@ const COLLATION_DEFAULTS = {
   maxVariable: 'punct',
 };
 
-/** The server lists every setting; only what was given, and what has one default everywhere, is compared. */
+/**
+ * The server lists every setting. Only declared settings, and those with the same default in every locale,
+ * are compared.
+ */
 function findCollationDifference(
   { collation, keyPattern }: IndexSpec,
   actual: IndexSpec,
   defaultCollation: CollectionIndexes['defaultCollation'],
 ): IndexDifference | undefined {
-  // An index with no collation gets the collection's, a text index none.
+  // An index without a collation inherits the collection's; a text index does not.
   const inherited = isTextPattern(keyPattern) ? undefined : defaultCollation;
   const declared = unlessSimple(collation === undefined ? inherited : collation);
   const expected = declared && { ...COLLATION_DEFAULTS, ...declared };
@@ -125,12 +130,12 @@ function findCollationDifference(
     : { option: 'collation', declared, actual: found && shorten(found) };
 }
 
-/** Comparing by bytes is listed as no collation, or by that name. */
+/** Binary comparison is listed as no collation, or as `simple`. */
 function unlessSimple(collation: Record<string, unknown> | undefined) {
   return collation?.['locale'] === 'simple' ? undefined : collation;
 }
 
-/** `{ locale, strength }` and what else is not the default. */
+/** Locale, strength, and all settings that are not the default. */
 function shorten(collation: Record<string, unknown>): Record<string, unknown> {
   const usual = {
     ...COLLATION_DEFAULTS,

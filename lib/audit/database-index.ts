@@ -1,25 +1,26 @@
-/** The indexes that a collection has. One round trip, a second one where a server knows less. */
+/** Reads the indexes of a collection. One round trip; a second if the server does not know an option. */
 import type { AnyModel } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import type { IndexSpec } from './declared-index';
 
 export interface DatabaseIndex {
   spec: IndexSpec;
   isUnique: boolean;
-  /** Listed, but not yet built: until then it prevents no duplicates. */
+  /** True while the server builds it. Until it is built, it prevents no duplicates. */
   isBuilding: boolean;
 }
 
 export interface CollectionIndexes {
   indexes: DatabaseIndex[];
-  /** What an index without a collation of its own gets. */
+  /** The collation that an index inherits if it has none of its own. */
   defaultCollation?: Record<string, unknown>;
   isView?: true;
 }
 
 type Database = NonNullable<AnyModel['db']['db']>;
 
-/** Waits for a connection that is being opened. Throws where there is none. */
-export async function findDatabase(model: AnyModel): Promise<Database> {
+/** Waits for a connection that is being opened. @throws Error if there is none */
+export async function resolveDatabase(model: AnyModel): Promise<Database> {
   const { db } = await model.db.asPromise();
   if (db === undefined) {
     throw new Error(
@@ -33,13 +34,13 @@ export async function findDatabase(model: AnyModel): Promise<Database> {
 const NAMESPACE_NOT_FOUND = 26;
 const NOT_SUPPORTED_ON_VIEW = 166;
 
-/** A collection that does not exist has none. Rejects with the server's error for anything else. */
+/** A collection that does not exist has no indexes. @throws any other error of the server */
 export async function readIndexes(model: AnyModel): Promise<CollectionIndexes> {
-  const db = await findDatabase(model);
+  const db = await resolveDatabase(model);
   const listIndexes = model.collection.name;
   try {
     const entries = await listEntries(db, { listIndexes, includeBuildUUIDs: true }).catch(
-      // Servers of other makes, and a client with a strict API version, do not know that option.
+      // Compatible servers, and clients with a strict API version, do not support this option.
       (error: unknown) => {
         if (isKnownCode(error)) throw error;
         return listEntries(db, { listIndexes });
@@ -64,12 +65,12 @@ interface Entry {
   sparse?: boolean;
   partialFilterExpression?: Record<string, unknown>;
   collation?: Record<string, unknown>;
-  /** Of a text index, whose key does not name its paths. */
+  /** The paths of a text index, which its key does not contain. */
   weights?: Record<string, unknown>;
   isBuilding: boolean;
 }
 
-/** A collection has 64 indexes at most, so the first batch holds them all. */
+/** A collection has at most 64 indexes, so the first batch contains all of them. */
 async function listEntries(db: Database, command: Record<string, unknown>): Promise<Entry[]> {
   const { cursor } = (await db.command(command)) as { cursor: { firstBatch: object[] } };
   return cursor.firstBatch.map((entry) => {
@@ -92,7 +93,7 @@ function toDatabaseIndex(entry: Entry): DatabaseIndex {
   return { spec, isUnique: unique, isBuilding };
 }
 
-/** A text index is listed as `{ _fts: 'text', _ftsx: 1 }`, its paths beside that. */
+/** A text index is listed as `{ _fts: 'text', _ftsx: 1 }`, with its paths in `weights`. */
 function toKeyPattern({ key, weights = {} }: Entry): Record<string, unknown> {
   if (key['_fts'] !== 'text') return key;
   const entries = Object.entries(key).flatMap(([path, direction]) => {
@@ -102,15 +103,17 @@ function toKeyPattern({ key, weights = {} }: Entry): Record<string, unknown> {
   return Object.fromEntries(entries) as Record<string, unknown>;
 }
 
-/** The version is that of the server's library, and says nothing of what was asked for. */
+/** Without the version, which the server adds. */
 function toCollation(collation: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(collation).filter(([name]) => name !== 'version'));
 }
 
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+/** The code of a server's error; undefined for anything else. */
+export function codeOf(error: unknown): unknown {
+  return isObject(error) ? error['code'] : undefined;
 }
 
+/** True for an answer that does not depend on the option, and for errors that are not the server's. */
 function isKnownCode(error: unknown): boolean {
   const code = codeOf(error);
   return typeof code !== 'number' || [NAMESPACE_NOT_FOUND, NOT_SUPPORTED_ON_VIEW].includes(code);

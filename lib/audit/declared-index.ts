@@ -1,26 +1,26 @@
-/** The unique indexes that Mongoose builds for a model, as it sends them to the server. */
+/** Lists the unique indexes that Mongoose builds for a model, as it sends them to the server. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import { baseOf, readUniqueIndex, schemasOf, type UniqueIndex } from '../schema/unique-index';
 
-/** What distinguishes one index from another on the server. */
+/** The name, the keys and the options of an index. */
 export interface IndexSpec {
-  /** As the schema gives it, else as the driver makes it of the key pattern: `email_1`. */
+  /** The name in the schema; by default the driver's, such as `email_1`. */
   name: string;
-  /** Its paths in order, with 1, -1 or the kind of the index. */
+  /** The paths in order, each with 1, -1 or the type of the index, such as `'text'`. */
   keyPattern: Record<string, unknown>;
-  /** Left out where it is not sparse. */
+  /** Unset if the index is not sparse. */
   sparse?: true;
-  /** Which documents it holds; unset where it holds all. */
+  /** The filter of the documents in the index. Unset if the index contains all. */
   partialFilterExpression?: Record<string, unknown>;
-  /** Which strings it treats as equal; unset where it compares them by bytes. */
+  /** The rules that compare strings. Unset for binary comparison. */
   collation?: Record<string, unknown>;
 }
 
 /**
- * Those of the model, of its base model and of its discriminators; `_id` aside. One name may stand
- * there twice: two discriminators with the same unique path have two indexes, each for its own
- * documents, and only one of them can be built under that name.
+ * The indexes of the model, its base model and its discriminators, without `_id`. A name can occur twice: if
+ * two discriminators declare the same unique path, each has an index for its own documents, but the server
+ * builds only one of that name.
  */
 export function findDeclaredIndexes(model: AnyModel): IndexSpec[] {
   const baseSchema = baseOf(model).schema as AnySchema;
@@ -28,7 +28,7 @@ export function findDeclaredIndexes(model: AnyModel): IndexSpec[] {
   const specs: IndexSpec[] = [];
   for (const schema of schemasOf(model)) {
     for (const index of schema.indexes()) {
-      // A discriminator repeats its base's; Mongoose builds those once, for the base.
+      // A discriminator repeats the indexes of its base. Mongoose builds those once, for the base.
       const isRepeated =
         schema !== baseSchema && ofBase.some((one) => isDeepStrictEqual(one, index));
       const unique = isRepeated ? undefined : readUniqueIndex(schema, index);

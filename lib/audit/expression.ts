@@ -1,16 +1,16 @@
-/** Makes aggregation expressions that bind variables, each under a name of its own. */
+/** Makes aggregation expressions whose variables have unique names. */
 
-/** An aggregation expression: the server's language, which has no narrower type. */
+/** An aggregation expression, which can be any value. */
 export type Expression = unknown;
 
 type Body = (variable: string) => Expression;
 
 export interface Expressions {
-  /** `body` with `value` bound, so that it is computed once. */
+  /** `$let`: `body` with `value` in a variable, so that it is computed once. */
   bind: (value: Expression, body: Body) => Expression;
   map: (input: Expression, body: Body) => Expression;
   filter: (input: Expression, cond: Body) => Expression;
-  /** The arrays that `body` makes of each element, one after the other. */
+  /** The arrays that `body` returns for each element, concatenated. */
   flatMap: (input: Expression, body: Body) => Expression;
 }
 

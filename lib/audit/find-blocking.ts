@@ -8,7 +8,7 @@ import {
   type Stage,
   type TotalsRow,
 } from './blocking-pipeline';
-import { findDatabase } from './database-index';
+import { resolveDatabase } from './database-index';
 import { isRecentServer } from './server';
 import type { IndexSpec } from './declared-index';
 
@@ -18,23 +18,23 @@ export interface Blocking {
   keys: number;
   /** How many documents have one of these keys. */
   documents: number;
-  /** Some of these keys, those in the most documents first. */
+  /** Some of these keys, at most `sample`, those of the most documents first. */
   groups: BlockingGroup[];
-  /** Documents with arrays on two paths of the index, which no index can hold; missing if there are none. */
+  /** How many documents have arrays on two paths of the index, which the server cannot index. Unset if none. */
   unindexable?: number;
 }
 
 /** One key that several documents have. */
 export interface BlockingGroup {
-  /** By path; null also stands for a path that is missing. A value that is hidden is left out. */
+  /** The values by path. A missing path is null, a hidden value is omitted. */
   key: Record<string, unknown>;
   /** How many documents have this key. */
   count: number;
-  /** The `_id`s of some of them. */
+  /** The `_id`s of some of these documents, at most `sample`. */
   ids: unknown[];
 }
 
-/** `isHidden` says which paths' values stay out. */
+/** `isHidden` returns true for paths whose values are omitted. Up to three scans. */
 export async function findBlocking(
   model: AnyModel,
   index: IndexSpec,
@@ -42,10 +42,10 @@ export async function findBlocking(
   isHidden: (path: string) => boolean,
 ): Promise<Blocking> {
   const totals = await run<TotalsRow>(model, index, toTotalsPipeline(index));
-  const unindexable = totals.find(({ _id }) => _id)?.places;
-  const found = totals.find(({ _id }) => !_id) ?? { keys: 0, places: 0, shared: 0 };
+  const unindexable = totals.find(({ _id }) => _id)?.entries;
+  const found = totals.find(({ _id }) => !_id) ?? { keys: 0, entries: 0, shared: 0 };
   const isRecent = found.keys > 0 && (await isRecentServer(model));
-  // Only a document with several keys can have been counted twice.
+  // Only a document with several keys can have been counted more than once.
   const [counted] =
     found.shared > 0
       ? await run<{ documents: number }>(model, index, toDocumentsPipeline(index, isRecent))
@@ -56,18 +56,18 @@ export async function findBlocking(
       : [];
   return {
     keys: found.keys,
-    documents: counted?.documents ?? found.places,
+    documents: counted?.documents ?? found.entries,
     groups: groups.map((row) => toGroup(row, Object.keys(index.keyPattern), isHidden)),
     ...(unindexable !== undefined && { unindexable }),
   };
 }
 
-/** A scan of the collection, as the build of the index is one; what does not fit in memory goes to disk. */
+/** Scans the collection. What does not fit into the server's memory goes to disk. */
 async function run<Row>(model: AnyModel, { collation }: IndexSpec, stages: Stage[]) {
-  const db = await findDatabase(model);
+  const db = await resolveDatabase(model);
   const rows = db.collection(model.collection.name).aggregate(stages, {
     allowDiskUse: true,
-    // Whatever the client is set to: the numbers here are counted and shown.
+    // The counts must be numbers, even if the client is set to other types.
     promoteValues: true,
     promoteLongs: true,
     useBigInt64: false,
@@ -82,9 +82,9 @@ function toGroup(
   isHidden: (path: string) => boolean,
 ): BlockingGroup {
   const parts = (paths.length === 1 ? [_id] : _id) as unknown[][];
-  const key = paths.flatMap((path, place) => {
-    const part = parts[place] as unknown[];
-    // What the index makes of an empty array.
+  const key = paths.flatMap((path, at) => {
+    const part = parts[at] as unknown[];
+    // An empty part is the key of an empty array.
     return isHidden(path) ? [] : [[path, part.length === 0 ? [] : part[0]] as const];
   });
   return { key: Object.fromEntries(key), count, ids };

@@ -1,20 +1,20 @@
-/** Why the server would refuse to build a declared index, whatever the documents hold. */
+/** Finds a reason, other than the stored documents, why the server would refuse to build a declared index. */
 import { explainBlocked, explainExpression, NOT_UNIQUE } from '../explain/explain-refused-build';
 import { explainSharded } from '../explain/explain-sharded';
 import { findRefusedExpression } from '../explain/refused-expression';
-import type { AnyModel, AnySchema } from '../mongoose-internals';
+import type { AnyModel } from '../mongoose-internals';
 import { show } from '../options/show';
 import { beginsWithShardKey } from '../schema/shard-key';
-import { isSamePattern, modelsOfCollection } from '../schema/unique-index';
+import { isSamePattern, schemasOfCollection } from '../schema/unique-index';
 import { findDifferences, isOnSamePaths, type IndexComparison } from './compare-indexes';
 import type { CollectionIndexes, DatabaseIndex } from './database-index';
 import type { IndexSpec } from './declared-index';
 import { findActualShardKey, isRecentServer } from './server';
 
 /**
- * A sentence that explains it, as explainUniqueIndexError does for the server's own error; undefined
- * where nothing stands in the way, or where an index of the database prevents duplicates already. One
- * round trip, or two, about the server's version, and about the shard key on a sharded cluster.
+ * The sentence with which explainUniqueIndexError explains the server's error. Undefined if the index can be
+ * built, or if an existing index already prevents duplicates. One or two round trips: the server's version
+ * and, on a sharded cluster, the shard key.
  */
 export async function findObstacle(
   model: AnyModel,
@@ -43,15 +43,15 @@ async function explainSharding(
 
 async function explainFilter(model: AnyModel, declared: IndexSpec): Promise<string | undefined> {
   const { name, partialFilterExpression: filter = {} } = declared;
-  const schemas = modelsOfCollection(model).map(({ schema }) => schema as AnySchema);
-  const always = findRefusedExpression(filter, schemas, false);
-  const refused = always ?? findRefusedExpression(filter, schemas, true);
+  const schemas = schemasOfCollection(model);
+  const refusedByAll = findRefusedExpression(filter, schemas, false);
+  const refused = refusedByAll ?? findRefusedExpression(filter, schemas, true);
   if (refused === undefined) return undefined;
-  const isRefused = refused === always || !(await isRecentServer(model));
+  const isRefused = refused === refusedByAll || !(await isRecentServer(model));
   return isRefused ? explainExpression(name, model, refused) : undefined;
 }
 
-/** One of the same name with other keys, or without unique; before MongoDB 6.0 one on the same keys, too. */
+/** An index of the same name blocks the build; before MongoDB 6.0 one on the same keys does, too. */
 async function explainBlocker(
   model: AnyModel,
   declared: IndexSpec,
@@ -59,13 +59,13 @@ async function explainBlocker(
 ): Promise<string | undefined> {
   const { name, keyPattern } = declared;
   const byName = existing.indexes.find(({ spec }) => spec.name === name);
-  if (byName !== undefined) return describe(model, declared, byName, existing);
+  if (byName !== undefined) return explainDifferences(model, declared, byName, existing);
   const byKeys = existing.indexes.find(({ spec }) => isSamePattern(spec.keyPattern, keyPattern));
   if (byKeys === undefined || (await isRecentServer(model))) return undefined;
-  return describe(model, declared, byKeys, existing);
+  return explainDifferences(model, declared, byKeys, existing);
 }
 
-function describe(
+function explainDifferences(
   model: AnyModel,
   declared: IndexSpec,
   { spec, isUnique }: DatabaseIndex,

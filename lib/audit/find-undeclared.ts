@@ -1,32 +1,32 @@
-/** The unique indexes of the database that no schema declares. */
-import type { AnyModel, AnySchema } from '../mongoose-internals';
+/** Finds the unique indexes of the database that no schema declares. */
+import type { AnyModel } from '../mongoose-internals';
 import { hasPath } from '../schema/find-path-types';
-import { modelsOfCollection } from '../schema/unique-index';
+import { modelsOfCollection, schemasOfCollection } from '../schema/unique-index';
 import { isOnSamePaths } from './compare-indexes';
-import { findDatabase, type CollectionIndexes } from './database-index';
+import { resolveDatabase, type CollectionIndexes } from './database-index';
 import { findDeclaredIndexes, type IndexSpec } from './declared-index';
 
 /** A unique index on paths that no schema of the collection has. */
 export interface LeftoverIndex extends IndexSpec {
-  /** Those of its paths that no schema has. */
+  /** The paths of the index that no schema has. */
   absentPaths: string[];
-  /** How many documents have a value on one of them; null and missing are none. */
+  /** How many documents have a value on one of them. Null does not count. */
   documents: number;
 }
 
-/** One scan for each leftover index. The models that share the collection count, discriminators included. */
+/** Compares with all models of the collection. One scan for each leftover index. */
 export async function findUndeclared(
   model: AnyModel,
   { indexes }: CollectionIndexes,
 ): Promise<{ undeclared: IndexSpec[]; leftover: LeftoverIndex[] }> {
-  const models = modelsOfCollection(model);
-  const declared = models.flatMap((one) => findDeclaredIndexes(one));
+  const declared = modelsOfCollection(model).flatMap(findDeclaredIndexes);
+  const schemas = schemasOfCollection(model);
   const undeclared: IndexSpec[] = [];
   const leftover: LeftoverIndex[] = [];
   for (const { spec, isUnique } of indexes) {
     if (!isUnique || declared.some((one) => isOnSamePaths(one, spec))) continue;
     const absentPaths = Object.keys(spec.keyPattern).filter(
-      (path) => !models.some(({ schema }) => hasPath(schema as AnySchema, path)),
+      (path) => !schemas.some((schema) => hasPath(schema, path)),
     );
     if (absentPaths.length === 0) undeclared.push(spec);
     else {
@@ -38,7 +38,7 @@ export async function findUndeclared(
 }
 
 async function countWithValue(model: AnyModel, paths: string[]): Promise<number> {
-  const db = await findDatabase(model);
+  const db = await resolveDatabase(model);
   return db
     .collection(model.collection.name)
     .countDocuments({ $or: paths.map((path) => ({ [path]: { $ne: null } })) });

@@ -1,4 +1,4 @@
-/** An audit's report for a terminal. Pure. */
+/** Formats audit reports for a terminal. Pure. */
 import { isObjectId } from '../bson/same-value';
 import { dropInShell } from '../convert/explain-duplicate';
 import { isObject } from '../options/is-object';
@@ -10,12 +10,13 @@ import type { LeftoverIndex } from './find-undeclared';
 import { isOfMissingValues } from './advise-optional';
 
 /**
- * The report of `Model.auditUniqueIndexes()`, or several, as a string for a terminal or a log: a line for
- * each index and, for each problem, what to do next. No colours; stored values are escaped, so
- * that they cannot control the terminal. Values that are hidden in errors are not in the report, nor here.
+ * Formats reports of `Model.auditUniqueIndexes()` for a terminal or a log: a line for each index and, for each
+ * problem, what to do next. The string has no colors, and control characters in stored values are escaped.
+ * Values that errors hide are not in the report. No round trip.
  *
- * @param audits one report, or a list of them
- * @throws TypeError where it is given something else, such as the promise of a report
+ * @param audits one report, or an array of them
+ * @returns the lines, joined by `\n`
+ * @throws TypeError if `audits` is something else, such as the promise of a report
  *
  * @example
  * console.log(formatAudit(await User.auditUniqueIndexes()));
@@ -32,7 +33,7 @@ export function formatAudit(audits: UniqueIndexAudit | readonly UniqueIndexAudit
 function checkAudit(audit: unknown): void {
   if (isObject(audit) && Array.isArray(audit['indexes'])) return;
   throw new TypeError(
-    `formatAudit: the report is ${toText(audit)}; it must be what Model.auditUniqueIndexes() resolves ` +
+    `formatAudit: the report is ${showInShell(audit)}; it must be what Model.auditUniqueIndexes() resolves ` +
       'to, so await that first.',
   );
 }
@@ -101,7 +102,7 @@ function explain(audit: UniqueIndexAudit, index: AuditedIndex): string[] {
   ];
 }
 
-/** What to do next. Never to give up an index that prevents duplicates. */
+/** What to do next. An index that prevents duplicates is never dropped before its replacement exists. */
 function advise({ model }: UniqueIndexAudit, index: AuditedIndex): string[] {
   const { status, differences = [], blocking, notExamined, name } = index;
   if (status === 'ok') return [];
@@ -112,7 +113,9 @@ function advise({ model }: UniqueIndexAudit, index: AuditedIndex): string[] {
     ...(blocking && hasDuplicates(index, blocking)
       ? ['decide for each key which document keeps it, and merge, change or delete the others']
       : []),
-    ...(blocking?.unindexable ? ['leave one array on the paths of the index, or none'] : []),
+    ...(blocking?.unindexable
+      ? ['change these documents: at most one path of the index may hold an array']
+      : []),
   ];
   if (status === 'cannot be built') steps.push('follow the advice above, and audit again');
   else if (notExamined !== undefined) steps.push('see whether the server can build it');
@@ -124,44 +127,44 @@ function advise({ model }: UniqueIndexAudit, index: AuditedIndex): string[] {
     );
   } else if (differences.every(({ option }) => option === 'name')) {
     const [actual] = differences.map((one) => String(one.actual));
-    steps.push(`give the schema's index the name it has: name: ${show(actual)}`);
+    steps.push(`give the schema's index the name it has: name: ${showInShell(actual)}`);
   } else {
     steps.push(
       'where the database is right, change the schema; where the schema is right, give its index a ' +
         `name of its own and await ${model}.createIndexes(), while the other still prevents duplicates`,
     );
   }
-  return steps.map((step, place) => `${place === 0 ? 'Next' : 'Then'}: ${step}.`);
+  return steps.map((step, index) => `${index === 0 ? 'Next' : 'Then'}: ${step}.`);
 }
 
-/** Documents without a value are not to be merged, where the path is optional. */
+/** Documents without a value need not be merged if the path is optional. */
 function hasDuplicates({ missingValues }: AuditedIndex, { keys, groups }: Blocking): boolean {
   const optional = missingValues === undefined ? 0 : groups.filter(isOfMissingValues).length;
   return keys > optional;
 }
 
-/** What it does to new documents, what it still protects, and both ways out. */
+/** The effect on new documents, how many stored values the index protects, and two ways to fix it. */
 function explainLeftover(
   { model, collection }: UniqueIndexAudit,
   { name, keyPattern, absentPaths, documents, sparse, partialFilterExpression }: LeftoverIndex,
 ): string[] {
-  const paths = absentPaths.map(show).join(', ');
+  const paths = absentPaths.map(showInShell).join(', ');
   const isLimited = sparse === true || partialFilterExpression !== undefined;
   return [
     isLimited
-      ? `The schema does not have ${paths}; of the new documents the index holds those that its options select.`
+      ? `The schema does not have ${paths}; the index contains new documents only if its options select them.`
       : `The schema does not have ${paths}, so each new document counts as null there, and the second one fails.`,
     `${count(documents, 'document')} ${documents === 1 ? 'has' : 'have'} a value there.`,
-    `Next: if no code writes ${paths} any more, drop the index${documents === 0 ? '' : LOSS}: ` +
-      `await ${model}.collection.dropIndex(${show(name)}), or in mongosh ${dropInShell(collection, name)}.`,
+    `Next: if no code writes ${paths} any more, drop the index${documents === 0 ? '' : LOSES_PROTECTION}: ` +
+      `await ${model}.collection.dropIndex(${showInShell(name)}), or in mongosh ${dropInShell(collection, name)}.`,
     ...(documents > 0 && absentPaths.length === 1 ? [adviseRenaming(model, paths)] : []),
     `Otherwise: add ${paths} to the schema, and declare the index: ${showDeclaration(keyPattern, name)}.`,
   ];
 }
 
-const LOSS = ', which gives up its protection of these values';
+const LOSES_PROTECTION = ', which gives up its protection of these values';
 
-/** After the drop: under the index, the second document without the old path is a duplicate. */
+/** Only after the drop: the second document without the old path would be a duplicate. */
 function adviseRenaming(model: string, path: string): string {
   return (
     `If the path was renamed, move the values after that: await ${model}.collection.updateMany(` +
@@ -176,31 +179,31 @@ function adviseDeclaring({ keyPattern, name }: IndexSpec): string[] {
 }
 
 function showDeclaration(keyPattern: IndexSpec['keyPattern'], name: string): string {
-  return `schema.index(${showObject(keyPattern)}, { unique: true, name: ${show(name)} })`;
+  return `schema.index(${showObject(keyPattern)}, { unique: true, name: ${showInShell(name)} })`;
 }
 
 function showDifference({ option, declared, actual }: IndexDifference): string {
-  const say = (value: unknown): string => (value === undefined ? 'none' : show(value));
-  return `${option}: the schema says ${say(declared)}, the database ${say(actual)}`;
+  const toValue = (value: unknown): string => (value === undefined ? 'none' : showInShell(value));
+  return `${option}: the schema says ${toValue(declared)}, the database ${toValue(actual)}`;
 }
 
 function showGroup({ key, count: total, ids }: BlockingGroup, paths: string[]): string {
   const parts = paths.map(
-    (path) => `${path}: ${Object.hasOwn(key, path) ? show(key[path]) : '(hidden)'}`,
+    (path) => `${path}: ${Object.hasOwn(key, path) ? showInShell(key[path]) : '(hidden)'}`,
   );
   const more = total > ids.length ? `, … ${total - ids.length} more` : '';
-  return `{ ${parts.join(', ')} } in ${count(total, 'document')}: ${ids.map(show).join(', ')}${more}`;
+  return `{ ${parts.join(', ')} } in ${count(total, 'document')}: ${ids.map(showInShell).join(', ')}${more}`;
 }
 
 function summarize(audits: UniqueIndexAudit[]): string[] {
   const indexes = audits.flatMap((audit) => audit.indexes);
-  const bad = indexes.filter(({ status }) => status !== 'ok').length;
+  const wrong = indexes.filter(({ status }) => status !== 'ok').length;
   if (indexes.length === 0) return ['No unique index is declared.'];
   const leftovers = audits.flatMap(({ leftover }) => leftover).length;
   return [
-    bad === 0
+    wrong === 0
       ? `${indexes.length === 1 ? 'The 1 unique index is' : `All ${indexes.length} unique indexes are`} as declared.`
-      : `${bad} of ${count(indexes.length, 'unique index', 'unique indexes')} not as declared.`,
+      : `${wrong} of ${count(indexes.length, 'unique index', 'unique indexes')} not as declared.`,
     ...(leftovers === 0 ? [] : [`${count(leftovers, 'leftover index', 'leftover indexes')}.`]),
   ];
 }
@@ -210,21 +213,21 @@ function count(number: number, one: string, many = `${one}s`): string {
 }
 
 function showObject(object: Record<string, unknown>): string {
-  const parts = Object.entries(object).map(([name, value]) => `${name}: ${show(value)}`);
+  const parts = Object.entries(object).map(([name, value]) => `${name}: ${showInShell(value)}`);
   return `{ ${parts.join(', ')} }`;
 }
 
 const MAX_LENGTH = 80;
 
-/** As mongosh takes it, where that is short. */
-function show(value: unknown): string {
+/** A value as mongosh reads it, shortened if it is long. */
+function showInShell(value: unknown): string {
   const text = toText(value);
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
 }
 
 function toText(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value !== 'object' || value === null) return String(value);
+  if (!isObject(value)) return String(value);
   if (value instanceof Date) return `ISODate(${JSON.stringify(value)})`;
   if (isObjectId(value)) return `ObjectId("${value.toHexString()}")`;
   if (Array.isArray(value)) return `[${value.map(toText).join(', ')}]`;
@@ -232,7 +235,7 @@ function toText(value: unknown): string {
   return isPlain ? showObject({ ...value }) : JSON.stringify(value);
 }
 
-/** Control characters, and those that change the direction of text: stored by anybody. */
+/** Escapes control characters, and those that change the direction of text: users may have stored them. */
 export function escapeControls(line: string): string {
   return line.replace(
     /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,

@@ -1,35 +1,34 @@
 /**
- * The keys that an index makes of a document, as an aggregation expression, so that the server can
- * group the documents as the index would. Pure.
+ * Builds an aggregation expression for the keys that a document has in an index, so that the server can group
+ * the documents as the index would. Pure.
  */
 import { startExpressions, type Expression, type Expressions } from './expression';
 
-/** One step of the index's paths; `field` names the part of the key that ends here. */
+/** One segment of the index's paths. `field` is set if a path ends here: its name in the key. */
 interface PathNode {
   field?: string;
   children: Map<string, PathNode>;
 }
 
-/** The part of a key that stands for the path at `place` in the key pattern. */
-export const fieldAt = (place: number): string => `k${String(place)}`;
+/** The name, in a key, of the value of the path at this position of the key pattern. */
+export const fieldAt = (position: number): string => `k${String(position)}`;
 
 /**
- * An array of keys `{ k0: [value], k1: [value] }`, each of them once: one element that stands twice in
- * a document is no duplicate. A value is wrapped in an array, for the index knows one more than what a
- * value can say: `[]`, its own key for an empty array.
+ * An array of the different keys of a document, such as `{ k0: [value], k1: [value] }`. Each value is wrapped
+ * in an array, so that `[]` can stand for an empty array, which has a key of its own in the index.
  *
- * `{ parallel: true }` is the only key of a document with arrays on two of the paths, which the server
- * cannot index at all.
+ * A document with arrays on two of the paths, which the server cannot index, has the only key
+ * `{ parallel: true }`.
  */
 export function toKeysExpression(paths: readonly string[], isSparse: boolean): Expression {
   const root: PathNode = { children: new Map() };
-  paths.forEach((path, place) => {
-    addPath(root, path.split('.'), fieldAt(place));
+  paths.forEach((path, position) => {
+    addPath(root, path.split('.'), fieldAt(position));
   });
-  const nulls = Object.fromEntries(paths.map((_, place) => [fieldAt(place), [null]]));
+  const nulls = Object.fromEntries(paths.map((_, position) => [fieldAt(position), [null]]));
   const make = startExpressions();
   return make.bind(keysOfObject(make, root), (all) => {
-    // A path that is missing is null, unless the index is sparse and all of them are missing.
+    // A missing path is null. If all paths are missing, a sparse index has no key.
     const indexed = isSparse ? make.filter(all, (key) => ({ $ne: [key, {}] })) : all;
     const complete = make.map(indexed, (key) => ({ $mergeObjects: [nulls, key] }));
     const isParallel = { $in: [true, `${all}.parallel`] };
@@ -47,10 +46,10 @@ function addPath(node: PathNode, [head, ...rest]: string[], field: string): void
   addPath(child, rest, field);
 }
 
-/** The keys of what lies at a node: those of its elements, where it is an array. */
-function keysOfValue(make: Expressions, node: PathNode, given: Expression): Expression {
+/** The keys of the value at a node; for an array, the keys of its elements. */
+function keysOfValue(make: Expressions, node: PathNode, stored: Expression): Expression {
   const { field } = node;
-  return make.bind(given, (value) => ({
+  return make.bind(stored, (value) => ({
     $switch: {
       branches: [
         { case: { $eq: [value, []] }, then: [field === undefined ? {} : { [field]: [] }] },
@@ -64,7 +63,7 @@ function keysOfValue(make: Expressions, node: PathNode, given: Expression): Expr
   }));
 }
 
-/** The keys of a value that is not expanded any more: an element of an array, or no array at all. */
+/** The keys of a value whose array, if any, is already expanded. */
 function keysOfOne(make: Expressions, node: PathNode, value: string): Expression {
   const { field } = node;
   if (field === undefined) return keysOfObject(make, node, value);
@@ -80,7 +79,7 @@ function keysOfOne(make: Expressions, node: PathNode, value: string): Expression
   return node.children.size === 0 ? [own] : combine(make, [own], keysOfObject(make, node, value));
 }
 
-/** The keys below a node: each of one path together with each of the others. */
+/** The keys of an object: every combination of the keys below its fields. */
 function keysOfObject(make: Expressions, node: PathNode, object?: string): Expression {
   const children = [...node.children].map(([name, child]) => ({
     child,
@@ -96,8 +95,9 @@ function keysOfObject(make: Expressions, node: PathNode, object?: string): Expre
   return { $cond: [{ $gt: [{ $add: arrays }, 1] }, [{ parallel: true }], keys] };
 }
 
-function meetsArray(make: Expressions, node: PathNode, given: Expression): Expression {
-  return make.bind(given, (value) => ({
+/** True if the value, or a value below it on one of the paths, is an array. */
+function meetsArray(make: Expressions, node: PathNode, stored: Expression): Expression {
+  return make.bind(stored, (value) => ({
     $or: [
       { $isArray: value },
       ...[...node.children].map(([name, child]) => meetsArray(make, child, fieldOf(value, name))),
@@ -105,7 +105,7 @@ function meetsArray(make: Expressions, node: PathNode, given: Expression): Expre
   }));
 }
 
-/** A field of an object, missing in anything else: the index does not look into arrays in arrays. */
+/** A field of an object. Missing in anything else, because the index does not expand an array in an array. */
 function fieldOf(object: string | undefined, name: string): Expression {
   if (object === undefined) return `$${name}`;
   return { $cond: [{ $eq: [{ $type: object }, 'object'] }, `${object}.${name}`, '$$REMOVE'] };

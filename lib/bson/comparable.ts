@@ -1,4 +1,5 @@
 /** Values as the server compares them in an index. Pure. */
+import { isObject } from '../options/is-object';
 
 /** Equal strings for equal keys: `1`, `1.0` and Decimal128 `1.00` are equal, `null` and `[]` are not. */
 export function toComparable(value: unknown): string {
@@ -32,7 +33,7 @@ function isBsonValue(value: object): value is BsonValue {
 
 /** True for an object with paths inside: a nested object or a subdocument. */
 export function isEmbedded(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (!isObject(value) || Array.isArray(value)) return false;
   return !isBsonValue(value) && !(value instanceof Date) && !(value instanceof RegExp);
 }
 
@@ -46,11 +47,7 @@ const NUMBERS = new Set(['Int32', 'Double', 'Long', 'Decimal128']);
 /** A number of any type as an exact string; undefined for anything else. */
 export function toNumberText(value: unknown): string | undefined {
   if (typeof value === 'number' || typeof value === 'bigint') return toPlainNumber(String(value));
-  const isNumber =
-    typeof value === 'object' &&
-    value !== null &&
-    isBsonValue(value) &&
-    NUMBERS.has(value._bsontype);
+  const isNumber = isObject(value) && isBsonValue(value) && NUMBERS.has(value._bsontype);
   return isNumber ? toPlainNumber((value as { toString(): string }).toString()) : undefined;
 }
 

@@ -1,3 +1,4 @@
+import { isObject } from '../options/is-object';
 import { toNumberText } from './comparable';
 import type { AnyModel } from '../mongoose-internals';
 
@@ -45,10 +46,5 @@ function isInt32(value: unknown): value is { value: number } {
 
 /** By structure: the driver may be another copy. */
 export function isObjectId(value: unknown): value is { toHexString(): string } {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    '_bsontype' in value &&
-    value._bsontype === 'ObjectId'
-  );
+  return isObject(value) && value['_bsontype'] === 'ObjectId';
 }

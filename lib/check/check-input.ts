@@ -1,14 +1,15 @@
-/** Refuses values that no query can be made of. */
+/** Rejects values that must not or cannot be part of a query. */
 import { findValidationError, isMongooseDocument, type AnyDocument } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import { show } from '../options/show';
 import { pathsOfFilter } from '../schema/partial-filter';
-import { isRelated, withoutPlaces } from '../schema/path';
+import { isRelated, withoutPositions } from '../schema/path';
 import type { UniqueIndex } from '../schema/unique-index';
 
-/** Before casting: a path of any type would accept them. */
-export function refuseOperators(indexes: UniqueIndex[], input: unknown, at = ''): void {
+/** Runs before casting, because a Mixed path accepts operators. @throws TypeError */
+export function rejectOperators(indexes: UniqueIndex[], input: unknown, at = ''): void {
   const isOnIndex = indexes.some(({ keyPattern }) =>
-    Object.keys(keyPattern).some((path) => at === '' || isRelated(path, withoutPlaces(at))),
+    Object.keys(keyPattern).some((path) => at === '' || isRelated(path, withoutPositions(at))),
   );
   if (!isOnIndex || !isRequestObject(input)) return;
   const entries = input instanceof Map ? [...input] : Object.entries(input);
@@ -16,22 +17,22 @@ export function refuseOperators(indexes: UniqueIndex[], input: unknown, at = '')
     if (key.startsWith('$')) {
       throw new TypeError(
         `checkUnique: ${at === '' ? 'the input' : `\`${at}\``} has ${show(key)}; it must be a value, ` +
-          'not an object with operators.',
+          'not an object with operators. Pass the value itself.',
       );
     }
-    refuseOperators(indexes, value, at === '' ? key : `${at}.${key}`);
+    rejectOperators(indexes, value, at === '' ? key : `${at}.${key}`);
   }
 }
 
-/** Not a string, a date, bytes, an ObjectId or a Mongoose document. */
+/** True for an object that may have come with a request; false for a date, bytes, an ObjectId or a document. */
 function isRequestObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isObject(value)) return false;
   const isClass = value instanceof Date || value instanceof RegExp || ArrayBuffer.isView(value);
   return !isClass && !('_bsontype' in value) && !isMongooseDocument(value);
 }
 
-/** What a save would say of such a value; it can be in no index. */
-export function refuseUncast(document: AnyDocument, indexes: UniqueIndex[]): void {
+/** @throws the ValidationError of a save if a value on an index could not be cast */
+export function rejectUncast(document: AnyDocument, indexes: UniqueIndex[]): void {
   const error = findValidationError(document);
   const paths = indexes.flatMap((index) => [
     ...Object.keys(index.keyPattern),
@@ -39,7 +40,7 @@ export function refuseUncast(document: AnyDocument, indexes: UniqueIndex[]): voi
   ]);
   const isUncast = Object.entries(error?.errors ?? {}).some(
     ([path, { name }]) =>
-      name !== 'ValidatorError' && paths.some((one) => isRelated(one, withoutPlaces(path))),
+      name !== 'ValidatorError' && paths.some((one) => isRelated(one, withoutPositions(path))),
   );
   if (isUncast && error) throw error;
 }

@@ -11,22 +11,19 @@ import {
   type AnyDocument,
   type AnyModel,
 } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import { show } from '../options/show';
-import { findPlacedKeys } from '../schema/index-keys';
-import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
+import { findDocumentKeys } from '../schema/index-keys';
+import { isAtOrBelow, isRelated, withoutPositions } from '../schema/path';
 import { findUniqueIndexes, type UniqueIndex } from '../schema/unique-index';
 import { toDocumentWrite } from '../write/document-write';
 import { listGivenPaths } from '../write/given-paths';
-import { refuseOperators, refuseUncast } from './check-input';
-import {
-  checkCheckArguments,
-  checkDocumentOptions,
-  type CheckUniqueOptions,
-} from './check-options';
+import { rejectOperators, rejectUncast } from './check-input';
+import { checkArguments, checkDocumentOptions, type CheckUniqueOptions } from './check-options';
 import { toIndexErrorsOf } from './collect-all';
 import { findViolations } from './find-violations';
 import type { KnownDocument } from './known-document';
-import { normaliserFor, toKnownDocument } from './known-write';
+import { normalizerFor, toKnownDocument } from './known-write';
 
 /** See {@link UniqueGuardStatics.checkUnique}. */
 export async function checkUnique(
@@ -34,31 +31,31 @@ export async function checkUnique(
   input: unknown,
   options: CheckUniqueOptions = {},
 ): Promise<UniqueValidationError | null> {
-  checkCheckArguments(this, input, options);
+  checkArguments(this, input, options);
   const { exclude, paths, session } = options;
-  const own = exclude === undefined ? undefined : toOwn(this, exclude);
+  const excluded = exclude === undefined ? undefined : toExcluded(this, exclude);
   const document = new this(input) as unknown as AnyDocument;
   const given = listGivenPaths(document);
   const hasValue = (path: string) =>
-    findPlacedKeys({ [path]: 1 }, document.toBSON())
+    findDocumentKeys({ [path]: 1 }, document.toBSON())
       .flat()
       .some(({ isFound }) => isFound);
   const isGiven = (path: string) =>
-    given.some((one) => isAtOrBelow(path, withoutPlaces(one))) && hasValue(path);
+    given.some((one) => isAtOrBelow(path, withoutPositions(one))) && hasValue(path);
   const limit = typeof paths === 'string' ? [paths] : paths;
-  const asked = findUniqueIndexes(document.constructor).filter(({ name, keyPattern }) => {
-    // An _id that is made here is new.
+  const requested = findUniqueIndexes(document.constructor).filter(({ name, keyPattern }) => {
+    // An _id that the model generated is new.
     if (name === '_id_' && !Object.hasOwn(input as object, '_id')) return false;
-    const isAsked = (path: string) => limit?.some((one) => isRelated(path, one)) ?? true;
-    return Object.keys(keyPattern).some(isAsked);
+    const isRequested = (path: string) => limit?.some((one) => isRelated(path, one)) ?? true;
+    return Object.keys(keyPattern).some(isRequested);
   });
-  // Of all indexes that are asked for: a value that was not cast must not pass for one that is free.
-  refuseOperators(asked, input);
-  refuseUncast(document, asked);
+  // For all requested indexes: a value that was not cast must not be reported as unused.
+  rejectOperators(requested, input);
+  rejectUncast(document, requested);
   const indexes = limit
-    ? asked.filter(({ keyPattern }) => Object.keys(keyPattern).every(isGiven))
-    : asked;
-  return check(document, indexes, own, session);
+    ? requested.filter(({ keyPattern }) => Object.keys(keyPattern).every(isGiven))
+    : requested;
+  return check(document, indexes, excluded, session);
 }
 
 /** See {@link UniqueGuardMethods.checkUnique}. */
@@ -70,27 +67,27 @@ export async function checkUniqueDocument(
   const document = this as AnyDocument;
   if (isSubdocument(document)) {
     throw new TypeError(
-      'checkUnique: this is a subdocument; call checkUnique() of the document that it is in.',
+      'checkUnique: this is a subdocument; call checkUnique() on its top-level document.',
     );
   }
   const session = options.session === undefined ? findDocumentSession(document) : options.session;
   const indexes = findUniqueIndexes(document.constructor);
-  refuseUncast(document, indexes);
+  rejectUncast(document, indexes);
   return check(document, indexes, undefined, session ?? undefined);
 }
 
 async function check(
   document: AnyDocument,
   indexes: UniqueIndex[],
-  own: KnownDocument['own'],
+  excluded: KnownDocument['excluded'],
   session: CheckUniqueOptions['session'],
 ): Promise<UniqueValidationError | null> {
   const model = document.constructor;
   const write = toDocumentWrite(document);
   const known = toKnownDocument(model, write);
-  const written = own === undefined ? known : { ...known, own };
+  const compared = excluded === undefined ? known : { ...known, excluded };
   const options = { session: findSession(model, session) };
-  const violations = await findViolations(model, written, indexes, options);
+  const violations = await findViolations(model, compared, indexes, options);
   const [first, ...others] = toIndexErrorsOf(model, write, violations);
   if (first === undefined) return null;
   const error = makeValidationError(model, first, undefined, captureFrames());
@@ -98,13 +95,13 @@ async function check(
   return error;
 }
 
-/** The `_id` to leave out, cast as the documents' own. It is compared here and never sent. */
-function toOwn(model: AnyModel, exclude: unknown): { _id: unknown } {
-  const isDocument = typeof exclude === 'object' && exclude !== null && '_id' in exclude;
-  const given = isDocument ? exclude._id : exclude;
+/** The `_id` to exclude, cast to the type in the schema. It is compared here and never sent. */
+function toExcluded(model: AnyModel, exclude: unknown): { _id: unknown } {
+  const isDocument = isObject(exclude) && '_id' in exclude;
+  const given = isDocument ? exclude['_id'] : exclude;
   try {
     const _id: unknown = model.schema.path('_id').cast(given, undefined as never, true);
-    return normaliserFor(model)({ _id }) as { _id: unknown };
+    return normalizerFor(model)({ _id }) as { _id: unknown };
   } catch (cause) {
     throw new TypeError(
       `checkUnique: exclude is ${show(given)}; it must be an _id of ${model.modelName}, or a document ` +

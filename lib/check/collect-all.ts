@@ -1,4 +1,4 @@
-/** All the unique indexes that a write violates, where the server has reported one. */
+/** Completes an error with the other unique indexes that the same write violates. */
 import { toViolatedIndex } from '../convert/match-index';
 import { toIndexErrors, type IndexErrors } from '../convert/to-validator-errors';
 import {
@@ -15,16 +15,16 @@ import { isPathUpdated, type DocumentWrite, type UpdateWrite, type Write } from 
 import { findViolations, type Violation } from './find-violations';
 import { toKnownWrite } from './known-write';
 
-/** How long a failed write may wait for the other fields, in milliseconds. */
+/** The longest time that a failed write waits for the lookup, in milliseconds. */
 const COLLECT_LIMIT = 1000;
 
 /**
- * Adds to `error` the errors of every other unique index that the same write violates, by one query for
- * each, all at once. Takes at most {@link COLLECT_LIMIT} and never rejects: where a query fails, the error
- * stays as it is, with what failed in `error.uniqueGuard`.
+ * Adds to `error` the errors of every other unique index that the same write violates: one query for each
+ * index, all at once. Takes at most {@link COLLECT_LIMIT} ms and never rejects. If a query fails, the error is
+ * unchanged except for `error.uniqueGuard`, which has the failure.
  *
- * Not for a write in a transaction: the duplicate has aborted it, and outside of it the documents
- * that it deleted or changed still have their old keys.
+ * Must not be called for a write in a transaction: the duplicate has aborted it, and a read outside of it
+ * does not see the documents that it changed or deleted.
  */
 export async function collectViolations(
   error: UniqueValidationError,
@@ -33,7 +33,7 @@ export async function collectViolations(
 ): Promise<void> {
   try {
     const write = toWrite();
-    // There is at least one, and all are of one index.
+    // At least one error, all of the same index.
     const [first] = Object.values(error.errors) as [UniqueValidatorError];
     const { index: name, keyPattern } = first.properties;
     const paths = Object.keys(keyPattern).join();
@@ -55,7 +55,7 @@ export async function collectViolations(
   }
 }
 
-/** The errors of these violations, as the server's own report of each would give them. */
+/** The errors of these violations, as if the server had reported each. */
 export function toIndexErrorsOf(
   model: AnyModel,
   write: Write,
@@ -63,25 +63,25 @@ export function toIndexErrorsOf(
 ): IndexErrors[] {
   const options = findOptions(model.schema);
   return violations.flatMap(({ index, key }) => {
-    const told = Object.keys(index.keyPattern).map((path, at): [string, unknown] => [
+    const keyValue = Object.keys(index.keyPattern).map((path, at): [string, unknown] => [
       path,
-      // An array without elements, which in an index is a value of its own.
+      // Undefined stands for an empty array.
       key[at] === undefined ? [] : key[at],
     ]);
     // The key is what was written, never the sort key of a collation.
-    const reported = { keyValue: new Map(told), keyText: undefined, isPlain: true };
+    const reported = { keyValue: new Map(keyValue), keyText: undefined, isPlain: true };
     return toIndexErrors(model, options, toViolatedIndex(index), reported, write) ?? [];
   });
 }
 
-/** An upsert that violates an index of which it changes nothing, in a document that exists, inserted. */
+/** True if the write inserted: an update that changes no path of the violated index would not violate it. */
 function isInsert(write: Write, reported: UniqueIndex | undefined, keyPattern: object): boolean {
   if (write.document !== undefined) return write.loaded === undefined;
   const paths = [...Object.keys(keyPattern), ...pathsOfFilter(reported?.builtFilter)];
   return write.mayInsert === true && !paths.some((path) => isPathUpdated(write, path));
 }
 
-/** The server keeps its limit by itself; this one is for a network that does not answer. */
+/** `maxTimeMS` limits the server; this limits the wait for a network that does not answer. */
 async function withinLimit<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {

@@ -1,4 +1,4 @@
-/** Asks the server which unique indexes a document violates: one bounded query for each index. */
+/** Finds the unique indexes that a document violates: one query with a limit for each index. */
 import type { ClientSession } from 'mongoose';
 import { toComparable } from '../bson/comparable';
 import type { AnyModel } from '../mongoose-internals';
@@ -7,7 +7,7 @@ import type { UniqueIndex } from '../schema/unique-index';
 import type { KnownDocument } from './known-document';
 import { toLookup, type Lookup } from './to-lookup';
 
-/** An index whose key another document holds, and that key. */
+/** A violated index, and the key that another document already has. */
 export interface Violation {
   index: UniqueIndex;
   key: IndexKey;
@@ -18,7 +18,7 @@ export interface LookupOptions {
   maxTimeMS?: number;
 }
 
-/** In the order of `indexes`. Rejects with the error of the server or the network. */
+/** In the order of `indexes`. @throws the error of the server or the network */
 export async function findViolations(
   model: AnyModel,
   known: KnownDocument,
@@ -26,19 +26,19 @@ export async function findViolations(
   options: LookupOptions,
 ): Promise<Violation[]> {
   const lookups = indexes.flatMap((index) => toLookup(index, known) ?? []);
-  const asked = lookups.filter(({ index }) => canExclude(known, index));
-  const ask = (lookup: Lookup) => findViolation(model, known, lookup, options);
+  const possible = lookups.filter(({ index }) => canExclude(known, index));
+  const find = (lookup: Lookup) => findViolation(model, known, lookup, options);
   const found: (Violation | undefined)[] = [];
   // A session takes one operation at a time.
-  if (options.session) for (const lookup of asked) found.push(await ask(lookup));
-  else found.push(...(await Promise.all(asked.map(ask))));
+  if (options.session) for (const lookup of possible) found.push(await find(lookup));
+  else found.push(...(await Promise.all(possible.map(find))));
   return found.filter((one) => one !== undefined);
 }
 
-/** A filter finds the same document only under the collation that it was written under. */
-function canExclude({ own }: KnownDocument, { collation }: UniqueIndex): boolean {
-  if (own === undefined || '_id' in own) return true;
-  return JSON.stringify(collation) === JSON.stringify(own.collation);
+/** False if the excluded document is known by a filter that was written for another collation. */
+function canExclude({ excluded }: KnownDocument, { collation }: UniqueIndex): boolean {
+  if (excluded === undefined || '_id' in excluded) return true;
+  return JSON.stringify(collation) === JSON.stringify(excluded.collation);
 }
 
 async function findViolation(
@@ -47,40 +47,42 @@ async function findViolation(
   { index, keys, toFilter }: Lookup,
   options: LookupOptions,
 ): Promise<Violation | undefined> {
-  const isHeld = (some: IndexKey[]) => isFound(model, known, index, toFilter(some), options);
-  if (!(await isHeld(keys))) return undefined;
-  // Most indexes have one key for a document; of several, which one is asked only where it matters.
-  for (const key of keys) if (keys.length === 1 || (await isHeld([key]))) return { index, key };
+  const isDuplicate = (some: IndexKey[]) =>
+    hasDuplicate(model, known, index, toFilter(some), options);
+  if (!(await isDuplicate(keys))) return undefined;
+  // Usually a document has one key in an index. Only for several keys, further queries find which one.
+  for (const key of keys)
+    if (keys.length === 1 || (await isDuplicate([key]))) return { index, key };
   return undefined;
 }
 
-/** Does another document match? Of those that do, no more are read than it takes to know. */
-async function isFound(
+/** True if a document other than the excluded one matches. Reads at most two documents. */
+async function hasDuplicate(
   model: AnyModel,
-  { own }: KnownDocument,
+  { excluded }: KnownDocument,
   { collation }: UniqueIndex,
   filter: object,
   { session, maxTimeMS }: LookupOptions,
 ): Promise<boolean> {
-  const isOwn = (_id: unknown) =>
-    own !== undefined && '_id' in own && toComparable(own._id) === toComparable(_id);
+  const excludedId = excluded && '_id' in excluded ? toComparable(excluded._id) : undefined;
   const options = {
     projection: { _id: 1 },
-    limit: own !== undefined && '_id' in own ? 2 : 1,
+    limit: excludedId === undefined ? 1 : 2,
     readPreference: 'primary',
-    // Numbers as they are stored: as JavaScript's, two large ones may look alike.
+    // The stored number types: two large numbers may be equal as JavaScript numbers.
     promoteValues: false,
     useBigInt64: false,
     ...(collation && { collation }),
     ...(session && { session }),
     ...(maxTimeMS !== undefined && { maxTimeMS }),
   };
-  const asked = own && 'filter' in own ? { ...filter, $nor: [own.filter] } : filter;
-  // Past Mongoose's queries, whose middleware may add to them and leave documents out. Until the
-  // connection is open it returns a promise of the cursor.
-  const cursor = await (model.collection.find(asked, options as object) as unknown as Promise<{
+  const selected =
+    excluded && 'filter' in excluded ? { ...filter, $nor: [excluded.filter] } : filter;
+  // Not a Mongoose query, whose middleware could exclude documents. Until the connection is open, find()
+  // returns a promise of the cursor.
+  const cursor = await (model.collection.find(selected, options as object) as unknown as Promise<{
     toArray(): Promise<{ _id: unknown }[]>;
   }>);
   const documents = await cursor.toArray();
-  return documents.some(({ _id }) => !isOwn(_id));
+  return documents.some(({ _id }) => toComparable(_id) !== excludedId);
 }

@@ -1,10 +1,10 @@
-/** Conditions on several paths below one array, which one element of it must meet together. Pure. */
+/** Combines conditions on several paths below one array, which one element must meet together. Pure. */
 
 type Filter = Record<string, unknown>;
 
 /**
- * Filters, any of which may hold, that find a document where one element of each array on the paths meets
- * all conditions below it, as one key of an index comes from one element.
+ * Returns alternative filters. Together they find the documents in which a single element of each array meets
+ * all conditions below it, because a key of an index comes from a single element.
  */
 export function inOneElement(conditions: Filter): Filter[] {
   const below = new Map<string, Filter>();
@@ -25,14 +25,14 @@ export function inOneElement(conditions: Filter): Filter[] {
 function toAlternatives(head: string, inside: Filter): Filter[] {
   const under = (filter: Filter): Filter =>
     Object.fromEntries(Object.entries(filter).map(([path, one]) => [`${head}.${path}`, one]));
-  // A single condition is met by any element without further words.
+  // A single condition needs no $elemMatch.
   if (Object.keys(inside).length === 1) return [under(inside)];
   const filters = inOneElement(inside);
-  // An array whose elements have none of the paths, such as an empty one, has the key of an object without.
+  // An empty array, or one whose elements have none of the paths, has the same key as an object without them.
   const isMissing = Object.values(inside).every((one) => (one as Filter)['$exists'] === false);
-  const isObject = isMissing ? {} : { [head]: { $not: { $type: 'array' } } };
+  const isNoArray = isMissing ? {} : { [head]: { $not: { $type: 'array' } } };
   return [
     ...filters.map((filter) => ({ [head]: { $elemMatch: filter } })),
-    ...filters.map((filter) => ({ ...under(filter), ...isObject })),
+    ...filters.map((filter) => ({ ...under(filter), ...isNoArray })),
   ];
 }

@@ -1,15 +1,15 @@
-/** What is known of a document as a write leaves it, and which of it the write has changed. */
+/** The known part of a document after a write, and the paths that the write changed. */
 
 export interface KnownDocument {
-  /** As the server holds it, with BSON's own number types; a part of it where an update says no more. */
+  /** The values as the server stores them, with BSON's number types. Incomplete for an update. */
   document: Record<string, unknown>;
-  /** Does `document` say what lies there? Of a filter that depends on its collation. */
+  /** True if `document` has the stored value of the path, or the path is certainly missing. */
   isKnown: (path: string, collation?: object) => boolean;
-  /** Did the write set anything there? Only then can it have violated an index on it. */
+  /** True if the write may have changed the path. Otherwise it cannot violate an index on it. */
   isChanged: (path: string) => boolean;
-  /** The document that is written, which clashes with itself; undefined where none exists yet. */
-  own?: { _id: unknown } | { filter: object; collation: object | undefined };
+  /** The document that does not count as a duplicate: the written one, if it existed before. */
+  excluded?: { _id: unknown } | { filter: object; collation: object | undefined };
 }
 
-/** A value as the server would give it back, with its exact types. */
-export type Normalise = (value: object) => Record<string, unknown>;
+/** Returns the value as the server would return it, with its exact types. */
+export type Normalize = (value: object) => Record<string, unknown>;

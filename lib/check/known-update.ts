@@ -1,57 +1,57 @@
-/** The part of a document that an update and the equalities of its filter say. Pure. */
+/** Reads the known part of a document from an update and the equality conditions of its filter. Pure. */
 import { isEmbedded } from '../bson/comparable';
-import { isAtOrBelow, isRelated, withoutPlaces } from '../schema/path';
+import { isAtOrBelow, isRelated, withoutPositions } from '../schema/path';
 import { findEqualities, type UpdateWrite } from '../write/write';
-import type { KnownDocument, Normalise } from './known-document';
+import type { KnownDocument, Normalize } from './known-document';
 
 interface Assignment {
   path: string;
-  /** False for an operator that computes the value, and for one element of an array. */
-  isSaid: boolean;
-  /** From the filter: it holds under the filter's collation. */
-  isText?: boolean;
+  /** False if an operator computes the value, or if it is one element of an array. */
+  isKnown: boolean;
+  /** True for a string of the filter, which is only equal to the stored one under the filter's collation. */
+  isCollated?: boolean;
 }
 
-/** `isInsert`: no document existed, so that what is not written is missing. */
+/** `isInsert`: no document existed, so paths that are not written are missing. Undefined for a pipeline. */
 export function toKnownUpdate(
   { update, filter, collation: ofFilter }: UpdateWrite,
-  normalise: Normalise,
+  normalize: Normalize,
   isInsert: boolean,
   isPlainPath: (path: string) => boolean,
 ): KnownDocument | undefined {
   if (Array.isArray(update)) return undefined;
   const document: Record<string, unknown> = {};
-  const written = Object.entries(normalise(update)).flatMap(([operator, operand]) =>
-    // Mongoose lets no operator pass whose operand is not an object.
+  const written = Object.entries(normalize(update)).flatMap(([operator, operand]) =>
+    // Mongoose rejects an operator whose operand is not an object.
     Object.entries(operand as object).flatMap(([path, value]) =>
       assign(document, operator, path, value, isInsert),
     ),
   );
   const { equalities, isComplete } = readFilter(filter);
   const assignments = [...written];
-  for (const [path, given] of Object.entries(normalise(equalities))) {
+  for (const [path, given] of Object.entries(normalize(equalities))) {
     if (written.some((one) => isRelated(one.path, path))) continue;
-    // Of an array an equality says one element, and of a nested value not how it is stored.
-    const isSaid = isPlainPath(path) && !isEmbedded(given) && !Array.isArray(given);
-    if (isSaid) setAt(document, path, given);
-    assignments.push({ path, isSaid, isText: typeof given === 'string' });
+    // An equality identifies one element of an array, and not the stored form of a nested value.
+    const isKnown = isPlainPath(path) && !isEmbedded(given) && !Array.isArray(given);
+    if (isKnown) setAt(document, path, given);
+    assignments.push({ path, isKnown, isCollated: typeof given === 'string' });
   }
   return {
     document,
     isKnown: (path, collation) => {
       const related = assignments.filter((one) => isRelated(one.path, path));
       if (related.length === 0) return isInsert && isComplete;
-      const holds =
+      const isSameCollation =
         JSON.stringify(collation) === JSON.stringify(ofFilter) || ofFilter === undefined;
       return related.every(
-        (one) => one.isSaid && isAtOrBelow(path, one.path) && (holds || !one.isText),
+        (one) => one.isKnown && isAtOrBelow(path, one.path) && (isSameCollation || !one.isCollated),
       );
     },
     isChanged: (path) => isInsert || written.some((one) => isRelated(one.path, path)),
   };
 }
 
-/** Writes into `document` what the operator says, where it says it. */
+/** Sets the value in `document` if the operator states it. */
 function assign(
   document: Record<string, unknown>,
   operator: string,
@@ -59,28 +59,28 @@ function assign(
   value: unknown,
   isInsert: boolean,
 ): Assignment | Assignment[] {
-  const unknown = { path: withoutPlaces(path.replace(/\.\$.*/s, '')), isSaid: false };
-  // An upsert that found a document has not written these.
+  const unknown = { path: withoutPositions(path.replace(/\.\$.*/s, '')), isKnown: false };
+  // An upsert that found a document does not write $setOnInsert.
   if (operator === '$setOnInsert' && !isInsert) return unknown;
-  if (operator === '$rename') return [unknown, { path: String(value), isSaid: false }];
-  if (path.includes('$') || withoutPlaces(path) !== path) return unknown;
-  if (operator === '$unset') return { path, isSaid: true };
+  if (operator === '$rename') return [unknown, { path: String(value), isKnown: false }];
+  if (path.includes('$') || withoutPositions(path) !== path) return unknown;
+  if (operator === '$unset') return { path, isKnown: true };
   const elements =
-    operator === '$push' || operator === '$addToSet' ? newElements(value) : undefined;
+    operator === '$push' || operator === '$addToSet' ? addedElements(value) : undefined;
   if (elements === undefined && operator !== '$set' && operator !== '$setOnInsert') return unknown;
   setAt(document, path, elements ?? value);
-  return { path, isSaid: true };
+  return { path, isKnown: true };
 }
 
-/** The elements that certainly exist afterwards; undefined where that is not known. */
-function newElements(value: unknown): unknown[] | undefined {
+/** The elements that the array has after the write; undefined if $slice may have removed them. */
+function addedElements(value: unknown): unknown[] | undefined {
   if (!isEmbedded(value) || !('$each' in value)) return [value];
   const { $each, $slice } = value;
   const isCertain = Array.isArray($each) && $each.length > 0 && $slice === undefined;
   return isCertain ? ($each as unknown[]) : undefined;
 }
 
-/** The values that the filter fixes, and whether it says nothing else that an upsert might write. */
+/** The equality conditions. `isComplete` is true if the filter has no others, which an upsert may write. */
 function readFilter(filter: object): { equalities: Record<string, unknown>; isComplete: boolean } {
   const equalities: Record<string, unknown> = {};
   let isComplete = true;
@@ -109,7 +109,7 @@ function setAt(document: Record<string, unknown>, path: string, value: unknown):
   define(object, path.slice(path.lastIndexOf('.') + 1), value);
 }
 
-/** By definition, for `__proto__` is a name like any other. */
+/** Not an assignment, because a path may be named `__proto__`. */
 function define(object: object, key: string, value: unknown): void {
   Object.defineProperty(object, key, {
     value,

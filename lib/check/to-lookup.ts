@@ -1,6 +1,6 @@
-/** Which query finds the documents that hold an index's key. Pure. */
+/** Builds the query that finds the documents with the same key in an index. Pure. */
 import { isOperatorObject } from '../bson/comparable';
-import { findIndexKeys, hasPlaces, type IndexKey } from '../schema/index-keys';
+import { findIndexKeys, hasPositions, type IndexKey } from '../schema/index-keys';
 import { isSelected, pathsOfFilter, toConjunctions } from '../schema/partial-filter';
 import type { UniqueIndex } from '../schema/unique-index';
 import { inOneElement } from './in-one-element';
@@ -10,25 +10,24 @@ type Filter = Record<string, unknown>;
 
 export interface Lookup {
   index: UniqueIndex;
-  /** Those of the document that is written. */
+  /** The keys of the written document. */
   keys: IndexKey[];
   /** Finds exactly the documents with one of these keys. */
   toFilter: (keys: IndexKey[]) => Filter;
 }
 
-/** More would be a query that takes longer to plan than to run. */
+/** A query with more takes longer to plan than to run. */
 const MAX_BRANCHES = 64;
 
 /**
- * Undefined where the write cannot violate the index, and where that cannot be known: a value that is
- * not known, a path with a place in an array, a null before other paths of a sparse index (which no
- * query finds by the index).
+ * Undefined if the write cannot violate the index, or if that cannot be checked: a value is not known, a path
+ * contains an array position, or a sparse compound index begins with null, for which no query uses it.
  */
 export function toLookup(index: UniqueIndex, known: KnownDocument): Lookup | undefined {
   const { keyPattern, collation, sparse, builtFilter: expression } = index;
   const paths = Object.keys(keyPattern);
-  const isOpen = [...paths, ...pathsOfFilter(expression)].some(known.isChanged);
-  if (!isOpen || hasPlaces(index)) return undefined;
+  const isAffected = [...paths, ...pathsOfFilter(expression)].some(known.isChanged);
+  if (!isAffected || hasPositions(index)) return undefined;
   if (!paths.every((path) => known.isKnown(path, collation))) return undefined;
   if (expression && !isSelected(expression, known, collation !== undefined)) return undefined;
   const keys = findIndexKeys(index, known.document);
@@ -43,12 +42,12 @@ function toFilter(branches: Filter[]): Filter {
   return branches.length === 1 ? (branches[0] as Filter) : { $or: branches };
 }
 
-/** Together they find each document with one of the keys, and no other. */
+/** Alternative filters. Together they find exactly the documents with one of the keys. */
 function toBranches(index: UniqueIndex, keys: IndexKey[]): Filter[] {
   const { keyPattern, sparse, builtFilter: expression } = index;
   const paths = Object.keys(keyPattern);
   const varying = paths.filter((_, at) => keys.some((key) => key[at] !== keys[0]?.[at]));
-  // Values of two paths that belong to one key must not be mixed with those of another.
+  // If several paths vary, each key needs a filter of its own: values of two keys must not be mixed.
   const groups = varying.length > 1 ? keys.map((key) => [key]) : [keys];
   const conjunctions = (expression ? toConjunctions(expression) : [[]]) ?? [];
   return groups.flatMap((group) => {
@@ -64,13 +63,13 @@ function toBranches(index: UniqueIndex, keys: IndexKey[]): Filter[] {
   });
 }
 
-/** Conditions, any of which may hold: equality, so that each has its own place in the index. */
+/** Alternative conditions on the path. All are equalities, for which the server uses the index. */
 function toConditions(path: string, values: unknown[], isSparse: boolean): Filter[] {
   const conditions: Filter[] = [];
   const listed: unknown[] = [];
   for (const value of values) {
     if (value === null) continue;
-    // In an index an array without elements is a value of its own, and any other array an element.
+    // Undefined stands for an empty array. Any other array is an element of an array.
     if (value === undefined) conditions.push({ $eq: [], $size: 0 });
     else if (Array.isArray(value)) conditions.push({ $eq: value, $elemMatch: { $eq: value } });
     else if (isLiteralOnly(value)) conditions.push({ $eq: value });
@@ -79,21 +78,21 @@ function toConditions(path: string, values: unknown[], isSparse: boolean): Filte
   if (listed.length > 0)
     conditions.push(listed.length === 1 ? { $eq: listed[0] } : { $in: listed });
   if (!values.includes(null)) return conditions;
-  // Equality with null finds missing paths too, so the server takes no sparse index for it.
+  // Equality with null also finds missing paths, so the server uses no sparse index for it.
   if (isSparse) return [...conditions, { $type: 'null' }];
   conditions.push({ $eq: null });
   // An empty array above the path makes the key null, but the path is not equal to null.
   return path.includes('.') ? [...conditions, { $exists: false }] : conditions;
 }
 
-/** In a list these would be a pattern, and an operator. */
+/** True for values that $in would read as a pattern or an operator. */
 function isLiteralOnly(value: unknown): boolean {
   return value instanceof RegExp || isOperatorObject(value);
 }
 
 type Alternatives = [path: string, conditions: Filter[]];
 
-/** One branch for each combination; none where there would be too many. */
+/** One filter for each combination; none if there would be too many. */
 function product(alternatives: Alternatives[]): Filter[] {
   let branches: Filter[] = [{}];
   for (const [path, conditions] of alternatives) {

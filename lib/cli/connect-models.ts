@@ -1,4 +1,4 @@
-/** Connects the models to the database of the command. */
+/** Connects the models to the database of the command line. */
 import type { Connection } from 'mongoose';
 import { findParentConnection, type AnyModel } from '../mongoose-internals';
 import { UsageError } from './parse-command';
@@ -6,7 +6,7 @@ import { UsageError } from './parse-command';
 const DISCONNECTED = [0, 99];
 
 /**
- * Opens every connection of the models. One that the models file opens itself stays as it is.
+ * Opens every connection of the models, except those that the models file opens itself.
  *
  * @returns the connections, which the caller closes, and notes on them for the user
  * @throws UsageError with the reason if a connection cannot be opened
@@ -37,11 +37,11 @@ export async function connectModels(
   return { connections, notes };
 }
 
-/** `useDb()` returns a connection that opens with the one it was made from, the first of its others. */
+/** The connection that a connection of `useDb()` was made from, with which it opens. */
 function toRoot(connection: Connection, from?: Connection): Connection {
   const { base } = connection as unknown as { base: { connections: unknown[] } };
   const parent = findParentConnection(connection);
-  // A destroyed connection is not listed either, and its first other was made from it.
+  // A destroyed connection is not in the list either; its parent was made from it.
   return base.connections.includes(connection) || parent === undefined || parent === from
     ? connection
     : toRoot(parent, connection);

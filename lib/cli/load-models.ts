@@ -5,6 +5,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Mongoose } from 'mongoose';
 import type { AnyModel } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import { baseOf } from '../schema/unique-index';
 import { UsageError } from './parse-command';
 
@@ -52,7 +53,7 @@ async function load(file: string): Promise<unknown> {
 
 function findModels(value: unknown, depth: number): AnyModel[] {
   if (isModel(value)) return [value];
-  if (depth === 0 || typeof value !== 'object' || value === null) return [];
+  if (depth === 0 || !isObject(value)) return [];
   return isPlain(value) ? Object.values(value).flatMap((one) => findModels(one, depth - 1)) : [];
 }
 

@@ -11,7 +11,7 @@ const BAD_USE = 2;
 
 let uri = process.env['MONGODB_URI'];
 
-/** A models file may call `process.exit()`, or never finish loading: without a report the command failed. */
+/** A models file may call `process.exit()`, or never finish loading. Then the command has failed. */
 function onEarlyExit(): void {
   process.exitCode = BAD_USE;
   process.stderr.write('mongoose-unique-guard: the process ended before the command did\n');
@@ -23,7 +23,7 @@ function exit(stream: NodeJS.WriteStream, output: string, exitCode: number): voi
   stream.write(output, () => process.exit(exitCode));
 }
 
-/** No error is printed with the connection string, whoever threw it. */
+/** Prints an error without the connection string. */
 function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   const hint = error instanceof UsageError ? '\nTry mongoose-unique-guard --help.' : '';

@@ -2,7 +2,7 @@
 
 const MAX_EDITS = 2;
 
-/** The closest of `words`, at most two edits away; undefined where none is. */
+/** The closest of `words`, at most two edits away; undefined if there is none. */
 export function findNearest(typed: string, words: readonly string[]): string | undefined {
   const [nearest] = words
     .map((word) => ({ word, edits: countEdits(typed, word) }))
@@ -15,15 +15,15 @@ export function findNearest(typed: string, words: readonly string[]): string | u
 function countEdits(typed: string, word: string): number {
   if (typed.length > word.length + MAX_EDITS) return Infinity;
   let row = Array.from({ length: word.length + 1 }, (_, at) => at);
-  for (let place = 0; place < typed.length; place += 1) {
-    const next = [place + 1];
+  for (let index = 0; index < typed.length; index += 1) {
+    const next = [index + 1];
     for (let at = 1; at <= word.length; at += 1) {
       const [left, above, diagonal] = [next[at - 1], row[at], row[at - 1]] as [
         number,
         number,
         number,
       ];
-      next.push(Math.min(left + 1, above + 1, diagonal + Number(typed[place] !== word[at - 1])));
+      next.push(Math.min(left + 1, above + 1, diagonal + Number(typed[index] !== word[at - 1])));
     }
     row = next;
   }

@@ -1,5 +1,6 @@
 /** Reads the command line and the environment. Pure. */
 import { parseArgs } from 'node:util';
+import { show } from '../options/show';
 import { findNearest } from './nearest';
 
 /** The parsed command line. */
@@ -16,7 +17,7 @@ export type Command =
     }
   | { kind: 'explain'; text: string | undefined; models: string; uri: string | undefined };
 
-/** A mistake in the command line: exit code 2, and no stack. */
+/** An error that is printed without its stack, with exit code 2. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }
@@ -24,26 +25,29 @@ export class UsageError extends Error {
 export const HELP = `Usage: mongoose-unique-guard audit --models <file> [--uri <uri>] [--json] [--sample <n>] [--strict]
        mongoose-unique-guard explain [<message>] --models <file> [--uri <uri>]
 
-audit compares the unique indexes that Mongoose models declare with those that the database has, and
-finds the documents that block the missing ones. explain reads an error message (E11000 or the
-failed build of an index) from <message> or standard input, such as a log, and prints why the first
-such error happened and what fixes it. Neither changes anything.
+audit compares the unique indexes that Mongoose models declare with those of the database, and finds
+the documents that block missing indexes. explain reads an error message (E11000, or the failed build
+of an index) from <message> or standard input, such as a log. It prints why the first such error
+happened, and what fixes it. Neither command changes anything.
 
   --models <file>  required. CommonJS or ES module that exports the models, or registers them on
                    mongoose; for TypeScript set NODE_OPTIONS="--import tsx", or another loader
-  --uri <uri>      connection string. audit: default: the environment variable MONGODB_URI. explain:
-                   optional, to look up the paths of the index in the database
-  --json           the reports as a JSON array, for programs (types as in MongoDB Extended JSON)
+  --uri <uri>      connection string. Required by audit; default: the environment variable MONGODB_URI.
+                   Optional for explain, to read the paths of the index from the database
+  --json           prints the reports as a JSON array, with types as in MongoDB Extended JSON
   --sample <n>     how many blocking keys to list, and _ids for each; 0 to 1000, default 10
-  --strict         exit code 1 for leftover indexes, too
-  --help           this help
-  --version        the version of mongoose-unique-guard
+  --strict         exit code 1 also for leftover indexes
+  --help           prints this help
+  --version        prints the version of mongoose-unique-guard
 
-Exit code of audit: 0 all indexes are as declared, 1 an index is not, 2 the audit failed. Of explain:
-0, or 2 if the input has no such error, or no model has the collection that it names.
+Exit code of audit: 0 if all indexes are as declared, 1 if an index is not, 2 if the audit failed. Of
+explain: 0, or 2 if the input has no such error, or names a collection of no model.
 `;
 
 const COMMANDS = ['audit', 'explain'];
+
+const MODELS_MISSING =
+  '--models is missing; write --models <file>, the file that exports the models';
 
 const OPTIONS = {
   uri: { type: 'string' },
@@ -66,22 +70,25 @@ export function parseCommand(args: string[], env: Record<string, string | undefi
   const { models, json = false, strict = false } = values;
   if (command === 'explain') {
     const unused = (['json', 'sample', 'strict'] as const).find((name) => name in values);
-    if (unused !== undefined) throw new UsageError(`--${unused} is an option of audit`);
+    if (unused !== undefined)
+      throw new UsageError(`explain has no option --${unused}; allowed are --models and --uri`);
     if (others.length > 1)
       throw new UsageError('explain takes one error message; put it in quotes');
-    if (models === undefined) throw new UsageError('--models is missing');
+    if (models === undefined) throw new UsageError(MODELS_MISSING);
     return { kind: 'explain', text: others[0], models, uri: values.uri };
   }
   if (others.length > 0) {
     // The argument is not printed: it may be a connection string.
     throw new UsageError('audit takes options only: --models <file>, --uri <uri>');
   }
-  // An empty variable is none.
+  // An empty variable counts as unset.
   const uri = values.uri ?? (env['MONGODB_URI'] || undefined);
   if (uri === undefined) {
-    throw new UsageError('--uri is missing, and MONGODB_URI is not set in the environment');
+    throw new UsageError(
+      '--uri is missing, and MONGODB_URI is not set; write --uri <connection string>, or set MONGODB_URI',
+    );
   }
-  if (models === undefined) throw new UsageError('--models is missing');
+  if (models === undefined) throw new UsageError(MODELS_MISSING);
   return { kind: 'audit', uri, models, json, strict, ...parseSample(values.sample) };
 }
 
@@ -111,7 +118,7 @@ function parseSample(given: string | undefined): { sample?: number } {
   if (given === undefined) return {};
   const sample = Number(given);
   if (!/^\d+$/.test(given) || sample > 1000) {
-    throw new UsageError('--sample must be a whole number from 0 to 1000');
+    throw new UsageError(`--sample is ${show(given)}; it must be a whole number from 0 to 1000`);
   }
   return { sample };
 }

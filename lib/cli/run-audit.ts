@@ -1,4 +1,4 @@
-/** The command `audit`: from the parsed command line to the output and the exit code. */
+/** Runs the command `audit`: from the parsed command line to the output and the exit code. */
 import type { UniqueIndexAudit } from '../audit/audit-model';
 import { auditUniqueIndexes } from '../audit/audit-unique-indexes';
 import { formatAudit } from '../audit/format-audit';
@@ -23,12 +23,12 @@ export async function runAudit(
   const models = await loadModels(file, mongoose);
   const { connections, notes } = await connectModels(models, command.uri);
   for (const note of notes) errors.write(`Note: ${note}.\n`);
-  const isGood = ({ ok, leftover }: UniqueIndexAudit): boolean =>
+  const isPassed = ({ ok, leftover }: UniqueIndexAudit): boolean =>
     ok && !(command.strict && leftover.length > 0);
   try {
     const audits = await auditAll(models, command, errors);
     const output = command.json ? toJSON(audits, mongoose.mongo.BSON) : formatAudit(audits);
-    return { output: `${output}\n`, exitCode: audits.every(isGood) ? 0 : 1 };
+    return { output: `${output}\n`, exitCode: audits.every(isPassed) ? 0 : 1 };
   } finally {
     await Promise.allSettled(connections.map((connection) => connection.close()));
   }

@@ -1,4 +1,4 @@
-/** The command `explain`: from an error message to its explanation. */
+/** Runs the command `explain`: from an error message to its explanation. */
 import { escapeControls } from '../audit/format-audit';
 import { readIndexes } from '../audit/database-index';
 import { parseDuplicateKey } from '../convert/parse-duplicate-key';
@@ -13,7 +13,7 @@ import { preventBuilds, requireMongoose } from './user-mongoose';
 
 type ExplainCommand = Extract<Command, { kind: 'explain' }>;
 
-/** @throws UsageError if the input has no such error, or no model of the file has its collection */
+/** @throws UsageError if the input has no such error, or no model of the file has the collection */
 export async function runExplain(
   command: ExplainCommand,
   directory: string,
@@ -22,7 +22,8 @@ export async function runExplain(
   const error = findError(command.text ?? (await readInput()));
   if (error === undefined) {
     throw new UsageError(
-      'the input has no error of a unique index, such as E11000 duplicate key error',
+      'the input has no error of a unique index, such as E11000 duplicate key error; ' +
+        'pass the whole message or log',
     );
   }
   const file = findFile(command.models, directory);
@@ -36,12 +37,14 @@ export async function runExplain(
       : await lookUp(model, indexName, command.uri);
   const sentence = explainUniqueIndexError({ ...found, ...error }, model);
   if (sentence === undefined) {
-    throw new UsageError('the input names another database than the connection string');
+    throw new UsageError(
+      'the input names another database than the connection string; pass the --uri of that database',
+    );
   }
   return `${escapeControls(sentence)}\n`;
 }
 
-/** By its collection. The error of an index build may not name one; then a single model is meant. */
+/** Finds the model by its collection, or the only model if the error of an index build names no collection. */
 function findModel(error: FoundError, models: AnyModel[], file: string) {
   const names = models.flatMap((model) => findUniqueIndexes(model).map(({ name }) => name));
   const { collection, indexName } = parseDuplicateKey({ text: error.message }, names);
@@ -52,14 +55,15 @@ function findModel(error: FoundError, models: AnyModel[], file: string) {
     const collections = models.map((one) => one.collection.name);
     throw new UsageError(
       collection === undefined
-        ? 'the input does not name a collection, and --models has several models'
+        ? 'the input does not name a collection, and --models has several models; pass the whole message, or ' +
+            'a file with one model'
         : `no model of ${file} has the collection that the input names; the models have ${collections.join(', ')}`,
     );
   }
   return { model, indexName };
 }
 
-/** The paths of the index in the database. */
+/** Reads the paths of the index from the database. */
 async function lookUp(
   model: AnyModel,
   indexName: string | undefined,

@@ -1,4 +1,4 @@
-/** Finds the Mongoose that the models file uses, and prevents it from building anything. */
+/** Finds the Mongoose that the models file uses, and prevents it from building indexes. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { preventInit } from '../mongoose-internals';
 import { UsageError } from './parse-command';
 
 /**
- * The copy beside the file, else the one in the working directory.
+ * The Mongoose that the file resolves, else the one in the working directory.
  *
  * @throws UsageError if neither exists
  */
@@ -24,9 +24,8 @@ export function requireMongoose(file: string, directory: string): Mongoose {
 }
 
 /**
- * From here on no model of this Mongoose creates a collection or builds an index, whatever its schema
- * says (`autoIndex: true`) and whatever the models file calls. Call it before models are compiled,
- * which starts their builds.
+ * Prevents all models of this Mongoose from creating collections and building indexes, even with
+ * `autoIndex: true` in the schema, or if the models file calls `createIndexes()`. Must be called before models are compiled.
  */
 export function preventBuilds(mongoose: Mongoose): void {
   mongoose.set({ autoIndex: false, autoCreate: false });

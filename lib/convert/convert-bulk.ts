@@ -85,7 +85,7 @@ function convertRows(
 ): ConvertedRows {
   const { mongoose } = error as MongooseBulkError;
   // If validation refused some rows, the driver counts only the rows that were sent.
-  const places = new Map(mongoose?.results?.map((row, place) => [row, place]));
+  const positions = new Map(mongoose?.results?.map((row, index) => [row, index]));
   const converted: ConvertedRows['converted'] = new Map();
   const left: { row: object; reason: string }[] = [];
   let hidesValue = false;
@@ -96,7 +96,7 @@ function convertRows(
     if (typeof outcome === 'string') {
       left.push({ row: writeError, reason: outcome });
     } else {
-      const index = places.get(writeError) ?? row.index;
+      const index = positions.get(writeError) ?? row.index;
       const isHidden = outcome.cause !== writeError;
       hidesValue ||= isHidden;
       keepOutOfLogs(writeError, isHidden);
@@ -127,7 +127,7 @@ function hideProperties(object: object, names: string[]): void {
   }
 }
 
-/** Place and code of a row, from the driver's write error or Mongoose 8's copy of it. */
+/** Index and code of a row, from the driver's write error or Mongoose 8's copy of it. */
 function describeRow(row: object): { index: unknown; code: unknown } {
   const { err, index, code } = row as Record<string, unknown>;
   const server = isObject(err) ? err : {};

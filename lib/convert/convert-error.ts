@@ -23,17 +23,20 @@ export type ErrorShape =
   | { kind: 'bulkWrite' };
 
 /**
- * Turns a duplicate-key error of a write that no hook sees (`Model.collection.*`,
- * `connection.bulkWrite`, `$merge`) into the ValidationError of a Mongoose write. A bulk error, also of
- * `Model.bulkWrite` and `bulkSave`, becomes the error of insertMany. Causes are followed, so your own
- * error that wraps a duplicate is converted, too. An error that is not the driver's, such as parsed JSON,
- * is converted if its `code` is 11000 and its `keyPattern` or its message identifies the index. A hook
- * converts only errors of the driver and the server.
+ * Converts the duplicate-key error of a write without middleware (`Model.collection.*`,
+ * `connection.bulkWrite`) to the ValidationError of a Mongoose write. A bulk error, also of
+ * `Model.bulkWrite` and `bulkSave`, becomes the error of insertMany.
  *
- * Anything else is returned as the same object: other errors, a duplicate that no unique index of the
- * model explains, one of another collection or database, and an index that could not be built. `$out`
- * reports a temporary collection, so its duplicates convert in `aggregate` middleware alone, which knows
- * the pipeline. No round trip, never throws.
+ * Causes are followed, so your own error that wraps a duplicate is converted, too. An error of another source,
+ * such as parsed JSON, is converted if its `code` is 11000 and its `keyPattern` or message identifies the
+ * index. `$out` reports a temporary collection, so its duplicates are converted only by the plugin's
+ * `aggregate` middleware. No round trip, never throws.
+ *
+ * @param error anything that was thrown
+ * @param model the model that was written to
+ * @returns the ValidationError; for anything else `error` itself: other errors, a duplicate of another
+ *   collection or database, a duplicate that no unique index of the model explains, an index that could not
+ *   be built
  *
  * @example
  * await User.collection.insertOne({ email }).catch((error) => {
@@ -44,7 +47,7 @@ export function toValidationError(error: unknown, model: AnyModel): unknown {
   return convertError(error, model, { kind: 'any' });
 }
 
-/** The same for a hook, which knows what was written. Never throws. */
+/** The same for a hook, which knows what was written and converts only errors of the driver. Never throws. */
 export function convertError(error: unknown, model: AnyModel, shape: ErrorShape): CallbackError {
   let note: UniqueGuardNote;
   try {
@@ -77,7 +80,7 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
   const converted = findConverted(error);
   if (converted !== undefined) return converted;
   if (shape.kind !== 'any' && (isDecorated(error) || hasNote(error))) return error;
-  // In a hook a user's own error that wraps a duplicate is the user's; Mongoose's wrapper is not.
+  // A hook does not convert a user's own error that wraps a duplicate, but it converts Mongoose's wrapper.
   const found =
     shape.kind === 'any' ? findDuplicates(error) : findDuplicates(error, isMongooseWrapper);
   if (found === undefined || (shape.kind !== 'any' && !isOfServer(found))) return error;
@@ -87,7 +90,7 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
     if (!hasNote(row)) leaveWithNote(row, model, { reason });
   });
   const carry = (outcome: object | string) => {
-    // Mongoose's wrapper, or the caller's, comes before what is in it.
+    // Properties of a wrapper override those of the error inside.
     for (const from of new Set([error as object, found.error])) {
       if (typeof outcome === 'object') carryOver(from, outcome);
     }
@@ -106,8 +109,8 @@ function convert(error: unknown, model: AnyModel, shape: ErrorShape): unknown {
 }
 
 /**
- * The error that was converted before. Mongoose wraps it once more where the violated path has
- * `unique: [true, message]`: it has a code and a key pattern, as a driver's error.
+ * The error, if it was converted before. Mongoose wraps a converted error again if the violated path has
+ * `unique: [true, message]`, because it has a code and a key pattern like the driver's error.
  */
 export function findConverted(error: unknown): UniqueValidationError | undefined {
   if (isUniqueValidationError(error)) return error;
@@ -115,7 +118,7 @@ export function findConverted(error: unknown): UniqueValidationError | undefined
   return isWrapped && isUniqueValidationError(error['cause']) ? error['cause'] : undefined;
 }
 
-/** What `unique: [true, message]` makes of the driver's error before any hook runs. */
+/** True for the wrapper that Mongoose makes for `unique: [true, message]` before any hook runs. */
 function isMongooseWrapper({ name, code }: Record<string, unknown>): boolean {
   return name === 'MongooseError' && code === undefined;
 }

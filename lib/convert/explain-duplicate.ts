@@ -1,20 +1,20 @@
 /** One or two sentences for a developer: why a unique index refused a write, and what to do. Pure. */
 import { findKind, type AnyModel, type AnySchema } from '../mongoose-internals';
 import { findPathTypes, hasPath } from '../schema/find-path-types';
-import { quotePath, toPartialFilter } from '../schema/partial-advice';
+import { quotePath, toLiteral, toPartialFilter } from '../schema/partial-advice';
 import {
   baseOf,
   findUniqueIndexes,
-  isSamePattern,
   modelsOfCollection,
+  schemasOfCollection,
   type UniqueIndex,
 } from '../schema/unique-index';
-import type { RefusedKey } from './refused-key';
+import { findDeclaredIndex, type RefusedKey } from './refused-key';
 
 export function explainDuplicate(model: AnyModel, refused: RefusedKey): string {
   const { indexName, keyPattern, missing, absent } = refused;
-  const declared = findDeclared(model, refused);
-  // The key of a text index is the server's own: it says nothing of the paths.
+  const declared = findDeclaredIndex(model, refused);
+  // The key pattern of a text index does not contain its paths.
   const isText = keyPattern !== undefined && '_fts' in keyPattern;
   if (keyPattern === undefined || (isText && declared === undefined)) {
     return explainUnknownIndex(model, indexName);
@@ -29,13 +29,6 @@ export function explainDuplicate(model: AnyModel, refused: RefusedKey): string {
   );
 }
 
-function findDeclared(model: AnyModel, { indexName, keyPattern }: RefusedKey) {
-  return findUniqueIndexes(model).find(
-    (index) =>
-      index.name === indexName || (keyPattern && isSamePattern(index.keyPattern, keyPattern)),
-  );
-}
-
 function explainUnknownIndex(model: AnyModel, name: string | undefined): string {
   const { modelName } = model;
   if (name === undefined) {
@@ -44,7 +37,7 @@ function explainUnknownIndex(model: AnyModel, name: string | undefined): string 
   const other = modelsOfCollection(model).find((one) =>
     findUniqueIndexes(one).some((index) => index.name === name),
   );
-  const declare = `schema.index({ … }, { unique: true, name: ${literal(name)} })`;
+  const declare = `schema.index({ … }, { unique: true, name: ${toLiteral(name)} })`;
   return (
     `The server names the index ${name}, which the schema of ${modelName} does not declare. ` +
     (other === undefined
@@ -54,7 +47,7 @@ function explainUnknownIndex(model: AnyModel, name: string | undefined): string 
   );
 }
 
-/** Paths that the written document cannot have. The cause is the index, not the user's input. */
+/** The written document cannot have these paths, so the index is wrong, not the user's input. */
 function explainAbsentPaths(
   model: AnyModel,
   subject: string,
@@ -93,7 +86,7 @@ function explainAbsentPaths(
 /** The fix for an index that the base declares on a path of one discriminator. */
 export function adviseDiscriminator(owner: AnyModel): string {
   const kind = findKind(owner.schema as AnySchema);
-  const filter = `${quotePath(String(kind?.key))}: ${literal(String(kind?.value))}`;
+  const filter = `${quotePath(String(kind?.key))}: ${toLiteral(String(kind?.value))}`;
   return (
     `Declare the index on the schema of the discriminator ${owner.modelName}: Mongoose then builds it with ` +
     `partialFilterExpression: { ${filter} }.`
@@ -113,14 +106,14 @@ function explainMissingValue(
   );
 }
 
-/** The fixes that keep the index. `first` is the one where documents must have a value. */
+/** The fixes that keep the index unique. `first` is the one for documents that must have a value. */
 export function adviseMissingValue(
   model: AnyModel,
   path: string,
   isSparse: boolean,
   first = 'Make the path required',
 ): string {
-  const schemas = modelsOfCollection(model).map(({ schema }) => schema as AnySchema);
+  const schemas = schemasOfCollection(model);
   const filter = `partialFilterExpression: ${toPartialFilter(schemas, path)}`;
   const why = isSparse ? ' (sparse does not leave out a stored null)' : '';
   const isInArray = schemas.some((schema) => {
@@ -134,7 +127,7 @@ export function adviseMissingValue(
 
 const DELETED = /^(is)?_?(soft)?_?(deleted|removed|archived)(_?(at|on))?$/i;
 
-/** A deleted document that is still stored keeps its key. Undefined where no path marks one. */
+/** A document that is only marked as deleted still counts. Undefined if no path is such a mark. */
 export function adviseSoftDelete(
   { schema }: AnyModel,
   { name, partialFilterExpression }: Pick<UniqueIndex, 'name' | 'partialFilterExpression'>,
@@ -150,12 +143,12 @@ export function adviseSoftDelete(
 }
 
 export function dropCommand(modelName: string, name: string | undefined): string {
-  return `await ${modelName}.collection.dropIndex(${name === undefined ? 'name' : literal(name)})`;
+  return `await ${modelName}.collection.dropIndex(${name === undefined ? 'name' : toLiteral(name)})`;
 }
 
-/** For a shell without the models. */
+/** The same for mongosh, which has no models. */
 export function dropInShell(collection: string, name: string): string {
-  return `db.getCollection(${literal(collection)}).dropIndex(${literal(name)})`;
+  return `db.getCollection(${toLiteral(collection)}).dropIndex(${toLiteral(name)})`;
 }
 
 function dropEitherWay({ modelName, collection }: AnyModel, name: string | undefined): string {
@@ -163,10 +156,6 @@ function dropEitherWay({ modelName, collection }: AnyModel, name: string | undef
   return name === undefined
     ? command
     : `${command}, or in mongosh ${dropInShell(collection.name, name)}`;
-}
-
-function literal(name: string): string {
-  return `'${name.replace(/['\\]/g, '\\$&')}'`;
 }
 
 function quote(paths: string[]): string {

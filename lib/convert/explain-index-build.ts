@@ -1,4 +1,4 @@
-/** A sentence on an index that could not be built because duplicates are stored. Pure. */
+/** Explains an index that could not be built because duplicates are stored. Pure. */
 import type { AnyModel } from '../mongoose-internals';
 import { findOptions } from '../options/plugin-options';
 import { show } from '../options/show';
@@ -15,7 +15,7 @@ export function explainIndexBuild(model: AnyModel, key: DuplicateKey): string {
   );
 }
 
-/** The first key that the server met; a value that is hidden or not known is left out. */
+/** The first duplicate key that the server found, without hidden and unknown values. */
 function describeKey({ keyPattern, keyValue }: DuplicateKey, model: AnyModel): string {
   const options = findOptions(model.schema);
   const parts = Object.keys(keyPattern ?? {}).flatMap((path) => {

@@ -1,17 +1,17 @@
 /**
- * Stage 1: finds the duplicate-key errors in anything thrown. By structure alone: class names and
- * module identities change between drivers and between two installed copies of one.
+ * Stage 1: finds the duplicate-key errors in anything thrown, by structure only: class names differ between
+ * versions of the driver, and classes between two installed copies.
  */
 import { isObject } from '../options/is-object';
 
-/** One duplicate as the server reported it, before anything is read out of it. */
+/** One duplicate as the server reported it, not parsed yet. */
 export interface ServerDuplicate {
   text: string;
-  /** True if it is certainly from the server: an error of the driver, or with the server's message. */
+  /** True if the server reported it: an error of the driver, or one with the server's message. */
   isServers: boolean;
   keyPattern?: Record<string, unknown>;
   keyValue?: Record<string, unknown>;
-  /** For each field of the key, in order: is its keyValue an encoding and not the user's value? */
+  /** For each field of the key, in order: true if keyValue contains an encoding of the value. */
   hexEncoded?: unknown;
   collation?: unknown;
 }
@@ -34,8 +34,8 @@ export type Duplicates =
 const MAX_CAUSES = 10;
 
 /**
- * True if this error is a duplicate key (code 11000), wraps one, or was made from one by this plugin. Only
- * the code counts: your own error with this code is one, too.
+ * Returns true if the error is a duplicate-key error (code 11000), wraps one, or was made from one by this
+ * plugin. Only the code counts: your own error with this code is one, too.
  *
  * Use it to ignore duplicates and rethrow everything else. A bulk error counts only if all its rows are
  * duplicates, because ignoring it would hide its other errors. No round trip, never throws.
@@ -53,7 +53,7 @@ export function isDuplicateKeyError(error: unknown): boolean {
 }
 
 /**
- * The duplicates in `error`, its write errors or its causes; undefined where there are none.
+ * The duplicates in `error`, its write errors or its causes; undefined if there are none.
  * `isFollowed` selects the errors whose cause is followed. Also finds errors that only have the code,
  * which proves nothing in a hook: see {@link isOfServer}.
  */

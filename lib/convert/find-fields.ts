@@ -11,7 +11,7 @@ import type { ViolatedIndex } from './match-index';
 import type { DuplicateKey } from './parse-duplicate-key';
 import { mayBeEncoded, toKeyText, toUserValue } from './reported-value';
 
-/** One path of the violated index, with the element's place where it lies in an array. */
+/** One path of the violated index, with the element's position if it is in an array. */
 export interface FieldError {
   /** The path as the index declares it. */
   indexPath: string;
@@ -34,8 +34,8 @@ export function findFieldErrors(
 ): FieldError[] {
   const directions = Object.entries(keyPattern);
   // A text index has a key for each word, a geo index for each cell: not one for each element.
-  const isMade = isTextPattern(keyPattern) || Object.values(keyPattern).some(isGeoDirection);
-  const groups = isMade ? directions.map((entry) => [entry]) : [directions];
+  const isComputed = isTextPattern(keyPattern) || Object.values(keyPattern).some(isGeoDirection);
+  const groups = isComputed ? directions.map((entry) => [entry]) : [directions];
   return groups.flatMap((group) => {
     const ofGroup = Object.fromEntries(group);
     const keys = findWrittenKeys(write, ofGroup, (path) => isPlainPath(model, path));
@@ -58,10 +58,12 @@ function chooseFields(
   // What the server reports of a geo path is a cell or a hash.
   const isOwn = (path: string) =>
     Object.hasOwn(keyPattern, path) && !isGeoDirection(keyPattern[path]);
-  const sent = new Map([...keyValue].filter(([path]) => isOwn(path)));
+  const serverValues = new Map([...keyValue].filter(([path]) => isOwn(path)));
   const isSame: Rule = ({ indexPath, value }) =>
-    value !== UNKNOWN && sent.has(indexPath) && isSameValue(value, sent.get(indexPath));
-  const isUnsent: Rule = ({ indexPath }) => !sent.has(indexPath);
+    value !== UNKNOWN &&
+    serverValues.has(indexPath) &&
+    isSameValue(value, serverValues.get(indexPath));
+  const isUnreported: Rule = ({ indexPath }) => !serverValues.has(indexPath);
   const isUnknown: Rule = ({ value }) => value === UNKNOWN;
   const keysBy = (...rules: Rule[]) =>
     keys.filter((parts) => parts.every((part) => rules.some((rule) => rule(part))));
@@ -70,15 +72,15 @@ function chooseFields(
     parts.some((part) => isNonEmpty(part.value) && isSame(part)),
   );
   const isCertain = (path: string) =>
-    sent.has(path) && (isPlain || isProven || !mayBeEncoded(sent.get(path)));
+    serverValues.has(path) && (isPlain || isProven || !mayBeEncoded(serverValues.get(path)));
 
   const printed = keys.filter(
     (parts) => keyText !== undefined && keyText === toKeyText(parts, isCollated),
   );
   const fitting = firstNonEmpty([
-    sent.size === 0 ? printed : keysBy(isSame, isUnsent),
-    keysBy(isSame, isUnsent, isUnknown),
-    keysBy(isSame, isUnsent, isUnknown, ({ indexPath }) => !isCertain(indexPath)),
+    serverValues.size === 0 ? printed : keysBy(isSame, isUnreported),
+    keysBy(isSame, isUnreported, isUnknown),
+    keysBy(isSame, isUnreported, isUnknown, ({ indexPath }) => !isCertain(indexPath)),
   ]);
   const [first, ...others] = fitting;
   const hasPlace = others.every((parts) =>
@@ -88,7 +90,7 @@ function chooseFields(
     const part = first?.[at];
     const isAgreed = others.every((parts) => isSameKnown(isSameValue, parts[at], part));
     const isKnown = part !== undefined && part.value !== UNKNOWN && isAgreed;
-    const reported = isCertain(indexPath) ? sent.get(indexPath) : undefined;
+    const reported = isCertain(indexPath) ? serverValues.get(indexPath) : undefined;
     const path = part !== undefined && hasPlace ? part.path : indexPath;
     return { indexPath, path, value: toUserValue(isKnown ? part.value : reported) };
   });

@@ -1,4 +1,4 @@
-/** Which unique indexes a write could have violated, for servers that do not say which it was. Pure. */
+/** Finds the unique indexes that a write can violate, for servers that do not report the index. Pure. */
 import type { UniqueIndex } from '../schema/unique-index';
 import { isPathUpdated, type Write } from '../write/write';
 import { findWrittenKeys } from '../write/written-keys';
@@ -17,22 +17,22 @@ function isPossible(index: UniqueIndex, write: Write, newObjectId: () => string)
   const paths = Object.keys(index.keyPattern);
   const isId = index.name === '_id_';
   if (mayInsert === false) {
-    // An _id never changes; any other index clashes only where one of its paths was written.
+    // An _id never changes. Another index can only be violated if one of its paths was written.
     return !isId && (document !== undefined || paths.some((path) => isPathUpdated(write, path)));
   }
-  // Only what was written: not the null that stands for a path which a document does not have.
+  // Only written values, not the null of a missing path.
   const written = { ...write, isComplete: false };
   const valuesOf = (path: string) =>
     findWrittenKeys(written, { [path]: 1 }, () => true)
       .flat()
       .filter(({ isFound }) => isFound);
-  if (isId) return valuesOf('_id').some(({ value }) => !isMadeHere(value, newObjectId));
-  // A new document is in every index, except in a sparse one of which it has no path.
+  if (isId) return valuesOf('_id').some(({ value }) => !isGeneratedHere(value, newObjectId));
+  // A new document is in every index, except in a sparse index if it has none of the paths.
   return !index.sparse || paths.some((path) => valuesOf(path).length > 0);
 }
 
-/** An ObjectId that this process made is new: its middle five bytes are the process's own. */
-function isMadeHere(id: unknown, newObjectId: () => string): boolean {
+/** True for an ObjectId of this process, which is new: the middle five bytes identify the process. */
+function isGeneratedHere(id: unknown, newObjectId: () => string): boolean {
   const hex = String(id);
   return /^[0-9a-f]{24}$/.test(hex) && hex.slice(8, 18) === newObjectId().slice(8, 18);
 }

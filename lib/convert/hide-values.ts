@@ -2,7 +2,7 @@
 import type { AnyModel, AnySchema } from '../mongoose-internals';
 import type { UniqueGuardOptions } from '../options/plugin-options';
 import { findPathTypes } from '../schema/find-path-types';
-import { isRelated, withoutPlaces } from '../schema/path';
+import { isRelated, withoutPositions } from '../schema/path';
 import { schemasOf } from '../schema/unique-index';
 import { findUnknownPaths } from './option-mistakes';
 import { framesOf, setFrames } from './stack';
@@ -18,8 +18,8 @@ const MESSAGE = 'E11000 duplicate key error (the value is hidden)';
 export function isValueHidden(model: AnyModel, options: UniqueGuardOptions, path: string): boolean {
   const { hideValues = [] } = options;
   if (hideValues === true || findUnknownPaths(model, options).length > 0) return true;
-  const plain = withoutPlaces(path);
-  if (hideValues.some((one) => isRelated(plain, withoutPlaces(one)))) return true;
+  const plain = withoutPositions(path);
+  if (hideValues.some((one) => isRelated(plain, withoutPositions(one)))) return true;
   return schemasOf(model).some((schema) => isUnselected(schema, path));
 }
 

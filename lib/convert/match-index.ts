@@ -1,4 +1,4 @@
-/** Which index was violated: by its key pattern, else by its name. Pure. */
+/** Finds the violated index by its key pattern or its name. Pure. */
 import { isSamePattern, isTextPattern, type UniqueIndex } from '../schema/unique-index';
 import type { DuplicateKey } from './parse-duplicate-key';
 
@@ -9,8 +9,8 @@ export interface ViolatedIndex {
 }
 
 /**
- * The violated index: by the server's keyPattern, else by its name among the declared ones. Never a
- * guess: undefined where neither identifies it.
+ * The violated index: by the server's keyPattern, else by its name among the declared indexes. Undefined if
+ * neither identifies it.
  */
 export function findViolatedIndex(
   key: DuplicateKey,
@@ -29,7 +29,7 @@ export function findViolatedIndex(
 }
 
 export function toViolatedIndex({ name, keyPattern, collation }: UniqueIndex): ViolatedIndex {
-  // A copy: it goes out on the error, and the schema's own must stay as it is.
+  // A copy, because it becomes part of the error, and users must not change the schema with it.
   return { name, keyPattern: { ...keyPattern }, isCollated: collation !== undefined };
 }
 

@@ -3,7 +3,7 @@ import { isOfGlobalPlugin, type AnyModel, type AnySchema } from '../mongoose-int
 import type { UniqueGuardOptions } from '../options/plugin-options';
 import { show } from '../options/show';
 import { hasPath } from '../schema/find-path-types';
-import { withoutPlaces } from '../schema/path';
+import { withoutPositions } from '../schema/path';
 import { findUniqueIndexes, modelsOfCollection } from '../schema/unique-index';
 
 const unknownPaths = new WeakMap<object, WeakMap<AnySchema, string[]>>();
@@ -27,7 +27,7 @@ export function findUnknownPaths(model: AnyModel, options: UniqueGuardOptions): 
 }
 
 function isKnown(model: AnyModel, path: string): boolean {
-  const plain = withoutPlaces(path);
+  const plain = withoutPositions(path);
   const isIndexed = findUniqueIndexes(model).some(({ keyPattern }) =>
     Object.hasOwn(keyPattern, plain),
   );

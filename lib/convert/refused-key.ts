@@ -1,8 +1,8 @@
-/** The key that an index refused: its paths, and which of them have no value. Pure. */
+/** Finds which paths of a refused key have no value. Pure. */
 import { findKind, type AnyModel, type AnySchema } from '../mongoose-internals';
 import { hasPath } from '../schema/find-path-types';
 import { isPlainPath } from '../schema/plain-path';
-import { findUniqueIndexes, isSamePattern } from '../schema/unique-index';
+import { findUniqueIndexes, isSamePattern, type UniqueIndex } from '../schema/unique-index';
 import { isPathUpdated, type Write } from '../write/write';
 import { findWrittenKeys } from '../write/written-keys';
 import { findViolatedIndex } from './match-index';
@@ -12,9 +12,9 @@ export interface RefusedKey {
   indexName: string | undefined;
   /** Undefined if neither the server nor the schema reports it. */
   keyPattern: Record<string, unknown> | undefined;
-  /** Those of its paths whose value is null or missing. */
+  /** The paths of the key whose value is null or missing. */
   missing: string[];
-  /** Those of them that the schema of the written document does not have. */
+  /** The missing paths that the schema of the written document does not have. */
   absent: string[];
 }
 
@@ -38,27 +38,29 @@ export function toRefusedKey(model: AnyModel, key: DuplicateKey, write: Write): 
   }
 }
 
-/** `{ a: null, b: null }`: a string that somebody stored would stand in quotes. */
+/** The paths of a printed key such as `{ a: null, b: null }`. A stored string is printed in quotes. */
 function findNullPaths(keyText = ''): string[] | undefined {
   const [, all] = /^\{ ((?:[\w.$-]+: null(?:, )?)+) \}/.exec(keyText) ?? [];
   return all?.split(', ').map((part) => part.slice(0, -': null'.length));
 }
 
-/** A path that the write itself changes is not absent, even if the schema does not have it. */
-function findAbsent(
+/** The declared unique index of this name, or on the same keys. */
+export function findDeclaredIndex(
   model: AnyModel,
-  { indexName, keyPattern }: DuplicateKey,
-  missing: string[],
-  write: Write,
-): string[] {
-  if (missing.length === 0) return [];
-  const schema = findWrittenSchema(model, write);
-  const isDeclared = findUniqueIndexes(model).some(
+  { indexName, keyPattern }: Pick<RefusedKey, 'indexName' | 'keyPattern'>,
+): UniqueIndex | undefined {
+  return findUniqueIndexes(model).find(
     (index) =>
       index.name === indexName || (keyPattern && isSamePattern(index.keyPattern, keyPattern)),
   );
+}
+
+/** A path that the write itself changes is not absent, even if the schema does not have it. */
+function findAbsent(model: AnyModel, key: DuplicateKey, missing: string[], write: Write): string[] {
+  if (missing.length === 0) return [];
+  const schema = findWrittenSchema(model, write);
   // With `strict: false` the schema accepts every path, and the declared index uses this one.
-  if (isDeclared && schema.options.strict === false) return [];
+  if (schema.options.strict === false && findDeclaredIndex(model, key)) return [];
   return missing.filter((path) => !hasPath(schema, path) && !isPathUpdated(write, path));
 }
 

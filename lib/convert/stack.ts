@@ -14,8 +14,8 @@ export function framesOf(error: object): Frames {
   const { message } = error as { message?: unknown };
   return () => {
     const { stack } = error as { stack?: unknown };
-    const place = String(stack).indexOf(String(message));
-    const rest = place === -1 ? '' : String(stack).slice(place + String(message).length);
+    const start = String(stack).indexOf(String(message));
+    const rest = start === -1 ? '' : String(stack).slice(start + String(message).length);
     return rest.startsWith('\n') ? rest : '';
   };
 }

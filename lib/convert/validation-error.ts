@@ -1,17 +1,18 @@
 /** Stage 4: makes Mongoose's ValidationError. The only file that touches Mongoose's error classes. */
 import type { Error as MongooseErrors } from 'mongoose';
 import { nameModelInMessage, type AnyModel } from '../mongoose-internals';
+import { isObject } from '../options/is-object';
 import type { PathOf, RawDocumentOf } from '../schema/document-of';
 import type { BulkOperation } from '../write/bulk-operation';
 import { setFrames, withoutStack, type Frames } from './stack';
 
 /** The error of one path in `error.errors`. */
 export type UniqueValidatorError = MongooseErrors.ValidatorError & {
-  /** What Mongoose keeps of a validator, and the violated index. */
+  /** The properties of a Mongoose validator, and the violated index. */
   properties: {
     /** The name of the violated index, if the server reports it. */
     index: string | undefined;
-    /** Its paths in order, with 1 or -1. */
+    /** The paths of the index in order, with 1 or -1. */
     keyPattern: Record<string, unknown>;
   };
 };
@@ -20,40 +21,40 @@ export type UniqueValidatorError = MongooseErrors.ValidatorError & {
 export interface UniqueValidationError extends MongooseErrors.ValidationError {
   /** One for each path of the violated index, by path. */
   errors: Record<string, UniqueValidatorError>;
-  /** Not enumerable, as the two below: code that handles 11000 continues to work. */
+  /** The driver's code, so that code which handles 11000 continues to work. Not enumerable. */
   code: 11000;
-  /** The paths of the violated index in order, with 1 or -1, as on the driver's error. */
+  /** The paths of the violated index in order, with 1 or -1, as on the driver's error. Not enumerable. */
   keyPattern: Record<string, unknown>;
-  /** What you wrote on each of these paths; undefined where it is hidden or not known. */
+  /** The written value of each of these paths; undefined if it is hidden or not known. Not enumerable. */
   keyValue: Record<string, unknown>;
-  /** The driver's error. Not enumerable, so that JSON does not carry it. */
+  /** The driver's error. Not enumerable, so that JSON does not contain it. */
   cause: unknown;
-  /** The model whose write it was. Not enumerable. */
+  /** The model that was written to. Not enumerable. */
   model: AnyModel;
-  /** On the error of one of many writes: its place in the caller's array. Not enumerable. */
+  /** On the error of one of many writes: its position in the caller's array, from 0. Not enumerable. */
   index?: number;
   /** On the error of one of many writes: its operation. Not enumerable. */
   operation?: BulkOperation;
-  /** On the error of saveOrUpsert's own conflict target: how often it was tried. Not enumerable. */
+  /** On an error of saveOrUpsert's conflict target: the number of attempts. Not enumerable. */
   attempts?: number;
   /** On the error of insertMany: one error for each duplicate row. Not enumerable. */
   validationErrors?: UniqueValidationError[];
-  /** The inserted documents. This and the next four are of insertMany, from Mongoose, not enumerable. */
+  /** On the error of insertMany, from Mongoose as the next four: the inserted documents. Not enumerable. */
   insertedDocs?: unknown[];
-  /** For an unordered insertMany, each row's document or error. */
+  /** For an unordered insertMany, the document or error of each row. */
   results?: unknown[];
-  /** The driver's own list of the rows that failed. */
+  /** The driver's list of failed rows. */
   writeErrors?: unknown[];
-  /** The driver's own result. */
+  /** The driver's result. */
   result?: unknown;
-  /** What `rawResult` adds: Mongoose's results and validation errors. */
+  /** With the option `rawResult`: Mongoose's results and validation errors. */
   mongoose?: unknown;
 }
 
-/** What one ValidatorError is made of. */
+/** The properties of one ValidatorError. */
 interface ValidatorProperties {
   path: string;
-  /** The kind; Mongoose calls it so in a validator's properties. */
+  /** The kind. Mongoose names it `type` in the properties of a validator. */
   type: string;
   value: unknown;
   message: string;
@@ -102,7 +103,7 @@ export function addErrors(error: UniqueValidationError, validatorErrors: UniqueV
   }
 }
 
-/** Adds properties for code, which JSON and logs do not show. */
+/** Adds properties that are not enumerable, so that JSON and logs do not contain them. */
 export function addHidden<T extends object>(target: T, properties: object): T {
   for (const [name, value] of Object.entries(properties)) {
     Object.defineProperty(target, name, {
@@ -115,14 +116,14 @@ export function addHidden<T extends object>(target: T, properties: object): T {
   return target;
 }
 
-/** A UniqueValidationError of one model, whose paths the compiler knows. */
+/** A UniqueValidationError of one model, with the model's paths in `errors`. */
 export type UniqueValidationErrorOf<M> = Omit<UniqueValidationError, 'errors'> & {
   /** One for each path of the violated index, by path. */
   errors: { [Path in PathOf<RawDocumentOf<M>>]?: UniqueValidatorError };
 };
 
 /**
- * Type guard: true for the ValidationError that this plugin made of a duplicate key. Show
+ * Type guard: true for a ValidationError that this plugin made from a duplicate key. Show
  * `error.errors['email']?.message` beside the input. No round trip, never throws.
  *
  * @example
@@ -130,8 +131,8 @@ export type UniqueValidationErrorOf<M> = Omit<UniqueValidationError, 'errors'> &
  */
 export function isUniqueValidationError(error: unknown): error is UniqueValidationError;
 /**
- * The same for the errors of one model's collection, its discriminators' included; the compiler then
- * knows the paths.
+ * The same, only for errors of the model's collection, including its discriminators. TypeScript then knows the
+ * paths of the model.
  *
  * @example
  * if (isUniqueValidationError(error, User)) console.log(error.errors.email?.message);
@@ -141,11 +142,11 @@ export function isUniqueValidationError<M extends AnyModel>(
   model: M,
 ): error is UniqueValidationErrorOf<M>;
 export function isUniqueValidationError(error: unknown, model?: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
+  if (!isObject(error)) return false;
   const { name, code, errors, model: violated } = error as Partial<MadeError>;
   if (name !== 'ValidationError' || code !== 11000) return false;
-  if (typeof errors !== 'object' || errors === null) return false;
-  // As a callback of filter(), it gets the position as its second argument.
+  if (!isObject(errors)) return false;
+  // As a callback of filter(), the function gets an index as its second argument.
   if (typeof model !== 'function') return true;
   // A discriminator has its base's collection.
   const { db, collection } = model as AnyModel;

@@ -10,7 +10,8 @@ import { schemasOf } from '../schema/unique-index';
 
 /**
  * The message for one path: the first message that is set, from the most specific to the default.
- * Throws what a message function throws, and a TypeError if it does not return a string.
+ *
+ * @throws what a message function throws, and TypeError if it does not return a string
  */
 export function toMessage(
   context: MessageContext,
@@ -27,10 +28,12 @@ export function toMessage(
   if (typeof message === 'string') return fillTemplate(message, context);
   const text: unknown = message(context);
   if (typeof text === 'string') return text;
-  throw new TypeError(`uniqueGuard: a message function returned ${typeof text}, not a string.`);
+  throw new TypeError(
+    `uniqueGuard: a message function returned ${typeof text}; it must return a string.`,
+  );
 }
 
-/** `unique: [true, "Email already in use"]`, Mongoose's own way to set a message; it is for the index of that path alone. */
+/** Mongoose's `unique: [true, 'Email already in use']`. It applies to the index on that path alone. */
 function findPathMessage(model: AnyModel, indexPaths: string[]): string | undefined {
   const [indexPath, ...others] = indexPaths;
   if (indexPath === undefined || others.length > 0) return undefined;
@@ -43,7 +46,7 @@ function findPathMessage(model: AnyModel, indexPaths: string[]): string | undefi
   return undefined;
 }
 
-/** `mongoose.Error.messages.general.unique`, where an app has set it beside Mongoose's own. */
+/** `mongoose.Error.messages.general.unique`, if an app has set it. */
 function findGeneralMessage(model: AnyModel): UniqueGuardOptions['message'] {
   const { general } = model.base.Error.messages as { general?: Record<string, unknown> };
   const message = general?.['unique'];

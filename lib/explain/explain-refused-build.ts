@@ -1,12 +1,19 @@
-/** Why the server refuses to build an index at all: 67 and 224, 85 and 86. Pure. */
+/**
+ * Explains why the server refuses to build an index: an unsupported partial filter or a shard key (67, 224),
+ * or another index with the same name or keys (85, 86). Pure.
+ */
 import { dropCommand } from '../convert/explain-duplicate';
-import type { AnyModel, AnySchema } from '../mongoose-internals';
+import type { AnyModel } from '../mongoose-internals';
 import type { ShardKey } from '../schema/shard-key';
-import { findUniqueIndexes, modelsOfCollection, readDeclaredFilters } from '../schema/unique-index';
-import { explainSharded } from './explain-sharded';
+import {
+  findUniqueIndexes,
+  readDeclaredFilters,
+  schemasOfCollection,
+} from '../schema/unique-index';
+import { explainSharded, nameIndex } from './explain-sharded';
 import { findRefusedExpression, type RefusedExpression } from './refused-expression';
 
-/** A sentence or two; undefined for any other error. */
+/** One or two sentences; undefined for any other error. */
 export function explainRefusedBuild(
   error: Record<string, unknown>,
   model: AnyModel | undefined,
@@ -38,7 +45,7 @@ function explainShardedError(message: string, model: AnyModel | undefined): stri
   return explainSharded(index?.name, model, paths, Object.fromEntries(entries) as ShardKey);
 }
 
-/** MongoDB 4.4 words it in one way, 6.0 in another; of the second kind there are other errors as well. */
+/** The wording differs between MongoDB 4.4 and 6.0; other errors share a part of the second wording. */
 function explainExpressionError(message: string, model: AnyModel | undefined): string | undefined {
   const isOld = message.includes('unsupported expression in partial index');
   const isOfFilter =
@@ -50,9 +57,8 @@ function explainExpressionError(message: string, model: AnyModel | undefined): s
   const [, named] = / name: "([^"]*)"/.exec(message) ?? [];
   const found = model && explainDeclaredFilter(model, named, isOld);
   if (found !== undefined) return found;
-  const subject = named === undefined ? 'An index' : `The index ${named}`;
   return (
-    `${subject} cannot be built: its partialFilterExpression has an operator that partial indexes do not ` +
+    `${nameIndex(named)} cannot be built: its partialFilterExpression has an operator that partial indexes do not ` +
     'support. Supported are equality, $gt, $gte, $lt, $lte, $type, $exists: true, $and, and from MongoDB 6.0 ' +
     '$or and $in.'
   );
@@ -64,7 +70,7 @@ function explainDeclaredFilter(
   named: string | undefined,
   isOld: boolean,
 ): string | undefined {
-  const schemas = modelsOfCollection(model).map(({ schema }) => schema as AnySchema);
+  const schemas = schemasOfCollection(model);
   for (const { name, filter } of schemas.flatMap((schema) => readDeclaredFilters(schema))) {
     const refused = findRefusedExpression(filter, schemas, isOld);
     if (refused && (named === undefined || named === name)) {
@@ -79,7 +85,7 @@ export function explainExpression(
   model: AnyModel,
   { what, instead }: RefusedExpression,
 ): string {
-  return `The index ${name} of ${model.modelName} cannot be built: partial indexes do not support ${what}. ${instead}`;
+  return `${nameIndex(name, model)} cannot be built: partial indexes do not support ${what}. ${instead}`;
 }
 
 const REQUESTED = 'Requested index: ';
@@ -100,10 +106,10 @@ function explainConflict(message: string, model: AnyModel | undefined): string {
   return explainBlocked(name, model, differences);
 }
 
-/** What the build of an index adds by itself. */
+/** Options that the server or the driver adds to an index. */
 const IGNORED = ['v', 'background', 'ns'];
 
-/** The same index, or one on the same keys, stands under another name. */
+/** An index on the same keys exists under another name. */
 function explainOtherName(name: string, model: AnyModel | undefined): string {
   return (
     `An index cannot be built: the collection has one on the same keys, named ${name}. Give the declared ` +
@@ -111,22 +117,20 @@ function explainOtherName(name: string, model: AnyModel | undefined): string {
   );
 }
 
-/** Another index holds the name or the keys. `differences` says how the declared one differs from it. */
+/** Another index has the name or the keys. `differences` lists how the declared one differs from it. */
 export function explainBlocked(
   name: string | undefined,
   model: AnyModel | undefined,
   differences: string[],
 ): string {
-  const subject = name === undefined ? 'An index' : `The index ${name}`;
-  const of = model === undefined ? '' : ` of ${model.modelName}`;
   const list = differences.length === 0 ? '' : ` (declared ${differences.join('; ')})`;
   return (
-    `${subject}${of} cannot be built: the collection has an index of that name with other keys or ` +
+    `${nameIndex(name, model)} cannot be built: the collection has an index of that name with other keys or ` +
     `options${list}. Replace it: ${replaceCommands(name, model)}${differences.join() === NOT_UNIQUE ? IN_PLACE : ''}.`
   );
 }
 
-/** The only difference of an index that lacks `unique`. */
+/** The difference of an index that is not unique. */
 export const NOT_UNIQUE = 'unique: true, not none';
 const IN_PLACE =
   '; MongoDB 6.0 and later also convert it in place (collMod with prepareUnique, then unique)';
@@ -149,7 +153,7 @@ function parseSpecs(message: string): [requested: Spec, existing: Spec] {
   ];
 }
 
-/** `{ v: 2, key: { a: 1 } }` as its outermost entries. */
+/** The outermost entries of a printed object such as `{ v: 2, key: { a: 1 } }`. */
 function parseSpec(text: string): Spec {
   const spec: Spec = new Map();
   let depth = 0;

@@ -1,4 +1,4 @@
-/** Explains to a developer why a unique index refused a write, or could not be built. */
+/** Explains why a unique index refused a write or could not be built: a sentence for a developer's log. */
 import { isOfAnotherCollection } from '../convert/convert-duplicate';
 import { explainDuplicate } from '../convert/explain-duplicate';
 import { explainIndexBuild } from '../convert/explain-index-build';
@@ -8,29 +8,28 @@ import { toRefusedKey } from '../convert/refused-key';
 import { isUniqueValidationError, type UniqueValidationError } from '../convert/validation-error';
 import type { AnyModel } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
-import { withoutPlaces } from '../schema/path';
+import { withoutPositions } from '../schema/path';
 import { findUniqueIndexes } from '../schema/unique-index';
 import { readOperation } from '../write/bulk-operation';
 import type { Write } from '../write/write';
 import { explainRefusedBuild } from './explain-refused-build';
 
 /**
- * One or two sentences for a developer's log on an error of a unique index: which index, why it refused
- * the write or could not be built, and what fixes that. It explains
+ * Explains an error of a unique index in one or two sentences for a developer's log: which index, why it
+ * refused the write or could not be built, and what fixes that. It explains
  *
  * - a duplicate, converted by the plugin or not: another document has the key, a value is missing, or
  *   the index is left over from a path that the schema does not have;
- * - an index that could not be built: duplicates in the data, an unsupported `partialFilterExpression`
- *   (codes 67 and 224), a shard key that the index does not begin with (67), or another index in the way
- *   (85 and 86), as `Model.init()`, `createIndexes()`, `ensureIndexes()` and `syncIndexes()` reject with
- *   them;
- * - what the plugin left as it was: `error.uniqueGuard.reason`.
+ * - an index that could not be built, as `Model.init()`, `createIndexes()`, `ensureIndexes()` and
+ *   `syncIndexes()` reject: stored duplicates, an unsupported `partialFilterExpression` (codes 67 and 224),
+ *   a shard key that the index does not begin with (67), or a conflicting index (85 and 86);
+ * - an error that the plugin did not convert: `error.uniqueGuard.reason`.
  *
- * Returns undefined for anything else, such as a duplicate of another collection. Values that errors
- * hide are left out. No round trip, never throws.
+ * Values that errors hide are omitted. No round trip, never throws.
  *
- * @param error what was thrown; the causes of an error of your own are followed
- * @param model the model that was written to. Default: the model that a converted error carries
+ * @param error anything that was thrown; causes are followed, so your own error may wrap it
+ * @param model the model that was written to. Default: the model of a converted error
+ * @returns the sentences, or undefined for any other error, such as a duplicate of another collection
  *
  * @example
  * await User.init().catch((error) => {
@@ -41,7 +40,7 @@ export function explainUniqueIndexError(error: unknown, model?: AnyModel): strin
   try {
     return explain(error, model);
   } catch {
-    // Whatever could not be read here, the caller still has the error itself.
+    // The caller still has the error itself.
     return undefined;
   }
 }
@@ -60,7 +59,7 @@ function explain(error: unknown, model: AnyModel | undefined): string | undefine
   return found && explainFound(found, model);
 }
 
-/** What an error says by itself. */
+/** Explains an error that needs no parsing of its causes or rows. */
 function explainLink(
   error: Record<string, unknown>,
   model: AnyModel | undefined,
@@ -79,7 +78,7 @@ function explainConverted(error: UniqueValidationError): string | undefined {
   const found = findDuplicates(cause);
   const keyValue = new Map(found?.kind === 'single' ? parse(found.duplicate, model).keyValue : []);
   for (const [path, { value }] of Object.entries(error.errors)) {
-    if (value === null) keyValue.set(withoutPlaces(path), null);
+    if (value === null) keyValue.set(withoutPositions(path), null);
   }
   return explainKey({ ...NOTHING, indexName, keyPattern, keyValue }, model, {});
 }
@@ -94,7 +93,7 @@ function explainFound(found: Duplicates, model: AnyModel): string | undefined {
       ? explainIndexBuild(model, key)
       : explainKey(key, model, {});
   }
-  // Of many rows the first one with an explanation.
+  // The first row with an explanation.
   for (const row of found.rows) {
     const sentence =
       explainLink(row.writeError as Record<string, unknown>, model) ??

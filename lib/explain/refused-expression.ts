@@ -1,21 +1,21 @@
-/** What a partial index does not support in its partialFilterExpression, and what to write instead. Pure. */
+/** Finds what a partial index does not support in its filter, and what to write instead. Pure. */
 import type { AnySchema } from '../mongoose-internals';
 import { isObject } from '../options/is-object';
 import { show } from '../options/show';
 import { quotePath, toPartialFilter } from '../schema/partial-advice';
 
 export interface RefusedExpression {
-  /** As the schema writes it, such as `$exists: false` on `deletedAt`. */
+  /** The part of the filter, such as ``$exists: false on `deletedAt` ``. */
   what: string;
-  /** A sentence: the supported way to write it, or another way to the same. */
+  /** A sentence that says what to write instead. */
   instead: string;
 }
 
 const SUPPORTED = ['$eq', '$gt', '$gte', '$lt', '$lte', '$type', '$all', '$options'];
 
 /**
- * The first part that the server refuses; undefined where there is none. Servers before MongoDB 6.0
- * (`isOld`) refuse `$or` and `$in`, too.
+ * The first part of the filter that the server refuses; undefined if there is none. `isOld`: a server before
+ * MongoDB 6.0, which also refuses `$or` and `$in`.
  */
 export function findRefusedExpression(
   filter: Record<string, unknown>,

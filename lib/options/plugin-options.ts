@@ -5,8 +5,9 @@ import {
   checkRules,
   CONFLICT_TARGET_RULE,
   FUNCTION_RULE,
-  isFilledString,
+  isNonEmptyString,
   isStringList,
+  STRING_RULE,
   type Rules,
 } from './rules';
 import { show } from './show';
@@ -20,11 +21,11 @@ export interface MessageContext {
   path: string;
   /** All paths of the violated index, in its order. */
   paths: string[];
-  /** The value that the user wrote there, cast; undefined where it is not known. */
+  /** The written value, cast; undefined if it is hidden or not known. */
   value: unknown;
   /** `unique`, or `options.kind`. */
   kind: string;
-  /** The name of the violated index, where the server reports it. */
+  /** The name of the violated index; undefined if the server does not report it. */
   index: string | undefined;
   /** The violated index: its paths in order, with 1 or -1. */
   keyPattern: Record<string, unknown>;
@@ -38,13 +39,13 @@ export interface MessageContext {
  */
 export type UniqueMessage = string | ((context: MessageContext) => string);
 
-/** How the violations of one index are reported. */
+/** Options for the errors of one index: `options.indexes[name]`. */
 export interface UniqueIndexOptions {
-  /** Default: `options.message`. */
+  /** The message of errors of this index. Default: `options.message`. */
   message?: UniqueMessage;
-  /** Default: `options.kind`. */
+  /** The `kind` of errors of this index. Default: `options.kind`. */
   kind?: string;
-  /** Reports the error of a compound index on this path alone. Default: one error on each of its paths. */
+  /** Reports the error of a compound index only on this path. Default: one error on each of its paths. */
   path?: string;
 }
 
@@ -53,7 +54,7 @@ export interface UniqueIndexOptions {
  * It is `error.uniqueGuard`, not enumerable.
  */
 export interface UniqueGuardNote {
-  /** A sentence: what is not known, and what to do. */
+  /** A sentence that says why, and what to do. */
   reason: string;
   /** The error of a message function or of the conversion itself, if one failed. */
   failure?: unknown;
@@ -107,11 +108,11 @@ export interface UniqueGuardCallOptions {
   collectAll?: boolean;
 }
 
-/** Marks the plugin's function, so that its options are found among a schema's plugins. */
+/** Marks the plugin's function, so that its options can be found in the list of a schema's plugins. */
 export const PLUGIN = Symbol.for('mongoose-unique-guard');
 
 /**
- * The options that the plugin was applied with; none on a schema without it.
+ * The options that the plugin was applied with; an empty object for a schema without the plugin.
  *
  * @throws Error if this version of Mongoose does not report them
  */
@@ -119,7 +120,7 @@ export function resolveOptions(schema: AnySchema): UniqueGuardOptions {
   return resolvePluginOptions(schema, (fn) => PLUGIN in fn) ?? {};
 }
 
-/** Never throws, because the error of a write must reach the caller: instead, all values are hidden. */
+/** The same, but never throws: without options, all values are hidden. */
 export function findOptions(schema: AnySchema): UniqueGuardOptions {
   try {
     return resolveOptions(schema);
@@ -128,19 +129,20 @@ export function findOptions(schema: AnySchema): UniqueGuardOptions {
   }
 }
 
-const isMessage = (value: unknown): boolean => isFilledString(value) || typeof value === 'function';
+const isMessage = (value: unknown): boolean =>
+  isNonEmptyString(value) || typeof value === 'function';
 
 const MESSAGE_RULES: Rules = {
   message: [isMessage, 'a string or a function that returns one'],
-  kind: [isFilledString, 'a string'],
+  kind: STRING_RULE,
 };
 
 const INDEX_RULES: Rules = {
   ...MESSAGE_RULES,
   // As a key of `errors`, `__proto__` would replace the object's prototype.
   path: [
-    (value) => isFilledString(value) && value !== '__proto__',
-    'the path that shows the error',
+    (value) => isNonEmptyString(value) && value !== '__proto__',
+    'the path to report the error on',
   ],
 };
 
@@ -157,7 +159,7 @@ const RULES: Rules = {
   deduplicate: BOOLEAN_RULE,
 };
 
-/** Throws a TypeError that names the option, what was given and what is allowed. */
+/** @throws TypeError that names the option, the given value and what is allowed */
 export function checkOptions(options: unknown): void {
   if (options === undefined) return;
   checkRules('uniqueGuard: options', options, RULES);

@@ -3,10 +3,10 @@ import type { ClientSession } from 'mongoose';
 import { isObject } from './is-object';
 import { show } from './show';
 
-export const isFilledString = (value: unknown): boolean =>
+export const isNonEmptyString = (value: unknown): boolean =>
   typeof value === 'string' && value !== '';
 export const isStringList = (value: unknown): boolean =>
-  Array.isArray(value) && value.every(isFilledString);
+  Array.isArray(value) && value.every(isNonEmptyString);
 
 /** A check of one option, and what is allowed, in words. */
 export type Rule = [check: (value: unknown) => boolean, allowed: string];
@@ -15,7 +15,7 @@ export type Rule = [check: (value: unknown) => boolean, allowed: string];
 export type Rules = Record<string, Rule>;
 
 const isPaths = (value: unknown): boolean =>
-  isFilledString(value) || (isStringList(value) && (value as unknown[]).length > 0);
+  isNonEmptyString(value) || (isStringList(value) && (value as unknown[]).length > 0);
 
 export const PATHS_RULE: Rule = [isPaths, 'a path or a list of paths'];
 
@@ -26,7 +26,7 @@ export const CONFLICT_TARGET_RULE: Rule = [
 
 export const BOOLEAN_RULE: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 
-export const STRING_RULE: Rule = [isFilledString, 'a string that is not empty'];
+export const STRING_RULE: Rule = [isNonEmptyString, 'a string that is not empty'];
 
 export const FUNCTION_RULE: Rule = [(value) => typeof value === 'function', 'a function'];
 
@@ -43,7 +43,7 @@ export const SESSION_RULE: Rule = [
   'a session from mongoose.startSession(), or null',
 ];
 
-/** Throws a TypeError that names the option, the given value and what is allowed. Undefined counts as missing. */
+/** @throws TypeError that names the option, the given value and what is allowed. Undefined counts as unset. */
 export function checkRules(what: string, given: unknown, rules: Rules): void {
   const allowed = () => Object.keys(rules).join(', ');
   if (!isObject(given) || Array.isArray(given)) {

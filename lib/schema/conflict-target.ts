@@ -9,7 +9,7 @@ import { findUniqueIndexes, schemasOf, type UniqueIndex } from './unique-index';
 /**
  * The unique index that `conflictTarget` names.
  *
- * @throws TypeError where it names none, several, or one that cannot identify a document by equality
+ * @throws TypeError if it names none, several, or one that cannot identify a document by equality
  */
 export function findNamedTarget(model: AnyModel, conflictTarget: ConflictTarget): UniqueIndex {
   const paths = typeof conflictTarget === 'string' ? [conflictTarget] : [...conflictTarget];
@@ -38,7 +38,7 @@ export function findNamedTarget(model: AnyModel, conflictTarget: ConflictTarget)
   return index;
 }
 
-/** @throws TypeError where no unique index, `_id` aside, identifies a document by equality */
+/** @throws TypeError if no unique index, `_id` aside, identifies a document by equality */
 export function findTargets(model: AnyModel): UniqueIndex[] {
   const indexes = findUniqueIndexes(model).filter(
     (index) => index.name !== '_id_' && findObstacle(model, index) === undefined,
@@ -54,7 +54,7 @@ export function findTargets(model: AnyModel): UniqueIndex[] {
 /**
  * The only unique index, `_id` aside, whose paths are all given.
  *
- * @throws TypeError where there is none, or where there are several
+ * @throws TypeError if there is none, or if there are several
  */
 export function findGivenTarget(model: AnyModel, isGiven: (path: string) => boolean): UniqueIndex {
   const indexes = findTargets(model);

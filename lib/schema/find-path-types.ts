@@ -5,7 +5,7 @@ import {
   type AnySchema,
   type PathType,
 } from '../mongoose-internals';
-import { isAtOrBelow } from './path';
+import { isAtOrBelow, isPosition } from './path';
 
 export interface PathTypes {
   /** The types at the path, those of array elements and Map values included. */
@@ -48,8 +48,6 @@ function walkSchema(schema: AnySchema, segments: string[], found: PathTypes): vo
   for (const one of [schema, ...findDiscriminatorSchemas(schema)]) walkPaths(one, segments, found);
 }
 
-const isPlace = (segment: string | undefined): boolean => /^\d+$/.test(String(segment));
-
 /** These hold no object, so no path leads into them. */
 const SCALARS = new Set(
   'String Number Boolean Date ObjectId ObjectID Buffer Decimal128 UUID BigInt Int32 Double'.split(
@@ -66,7 +64,7 @@ function walkType(type: PathType, rest: string[], found: PathTypes): void {
   }
   found.above.push(type);
   const element = isContainer(type) ? findElementType(type) : undefined;
-  const isKeyed = instance === 'Map' || (instance === 'Array' && isPlace(rest[0]));
+  const isKeyed = instance === 'Map' || (instance === 'Array' && isPosition(String(rest[0])));
   const inner = isKeyed ? rest.slice(1) : rest;
   if (inner.length > 0 && schema !== undefined) walkSchema(schema, inner, found);
   else if (element !== undefined) walkType(element, inner, found);

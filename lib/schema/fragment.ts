@@ -1,10 +1,8 @@
 /** Fragments of a document: the known fields, if a write contains only some of them. Pure. */
+import { isPosition } from './path';
 
 /** Marks a value that is not known. */
 export const UNKNOWN = Symbol('unknown');
-
-/** A place in an array, such as the 1 of `contacts.1.email`. */
-export const isPlace = (segment: string): boolean => /^\d+$/.test(segment);
 
 /**
  * Some fields of an object, or some elements of an array by position. An element whose position depends on
@@ -29,6 +27,6 @@ export class Fragment {
 
   get isArray(): boolean {
     const names = [...this.children.keys()];
-    return names.length > 0 && names.every((name) => isPlace(name) || name.startsWith('$'));
+    return names.length > 0 && names.every((name) => isPosition(name) || name.startsWith('$'));
   }
 }

@@ -1,20 +1,21 @@
 /** The keys that the server puts into an index for one document. Pure. */
 import { isEmbedded, toComparable } from '../bson/comparable';
-import { Fragment, isPlace, UNKNOWN } from './fragment';
+import { Fragment, UNKNOWN } from './fragment';
+import { isPosition } from './path';
 import type { UniqueIndex } from './unique-index';
 
-/** One value for each path: null where there is none, undefined for an array without elements. */
+/** One value for each path: null if it is missing, undefined for an empty array. */
 export type IndexKey = unknown[];
 
-/** One path of a key: its value, as in an {@link IndexKey}, and where in the document it lies. */
+/** One path of a key: its value, as in an {@link IndexKey}, and where it is in the document. */
 export interface KeyPart {
   /** The path as the index declares it. */
   indexPath: string;
-  /** Such as `contacts.1.email`; the index's own path where the place is not known. */
+  /** Such as `contacts.1.email`; the index's own path if the position is not known. */
   path: string;
   /** `UNKNOWN` if the document is a fragment without this value. */
   value: unknown;
-  /** False where the document has no such path, and where that is not known. */
+  /** False if the document has no such path, or if that is not known. */
   isFound: boolean;
 }
 
@@ -23,19 +24,22 @@ export function findIndexKeys(
   { keyPattern, sparse }: UniqueIndex,
   document: Record<string, unknown>,
 ): IndexKey[] {
-  const keys = findPlacedKeys(keyPattern, document)
+  const keys = findDocumentKeys(keyPattern, document)
     .filter((parts) => !sparse || parts.some(({ isFound }) => isFound))
     .map((parts) => parts.map(({ value }) => value));
   return [...new Map(keys.map((key) => [toComparable(key), key])).values()];
 }
 
 /** One key, or one for each element of an array on a path. Each part has the path of its value. */
-export function findPlacedKeys(keyPattern: Record<string, unknown>, document: object): KeyPart[][] {
+export function findDocumentKeys(
+  keyPattern: Record<string, unknown>,
+  document: object,
+): KeyPart[][] {
   const slots = Object.entries(keyPattern).map(([indexPath, direction]): OpenSlot => {
     const isGeo = isGeoDirection(direction);
     return { indexPath, isGeo, at: [], rest: indexPath.split('.') };
   });
-  // Each object is opened once, so that an array in it stays one and the same.
+  // Calls toBSON() once for each object, so that two paths through its array find the same array.
   const opened = new Map<object, object>();
   return expand(document, slots, (value) => {
     const known = opened.get(value) ?? (hasToBSON(value) ? value.toBSON() : value);
@@ -45,7 +49,7 @@ export function findPlacedKeys(keyPattern: Record<string, unknown>, document: ob
 }
 
 /** True for a path with an array position (`list.0.email`) or a Map key (`map.$*`): its keys differ. */
-export function hasPlaces({ keyPattern }: UniqueIndex): boolean {
+export function hasPositions({ keyPattern }: UniqueIndex): boolean {
   return Object.keys(keyPattern).some((path) => /(^|\.)(\d+|\$.*)(\.|$)/.test(path));
 }
 
@@ -88,10 +92,11 @@ function expand(object: unknown, slots: Slot[], open: Open): KeyPart[][] {
         : { ...toPart(slot, undefined), value: undefined, isFound: true };
     return [followed.map((slot) => (isOpen(slot) ? toEmpty(slot) : slot))];
   }
-  return elements.flatMap(({ place, value }) => {
+  return elements.flatMap(({ position, value }) => {
     const inElement = followed.map((slot): Slot => {
       if (!isOpen(slot)) return slot;
-      const at = place === undefined || slot.at === undefined ? undefined : [...slot.at, place];
+      const at =
+        position === undefined || slot.at === undefined ? undefined : [...slot.at, position];
       const there = { ...slot, at };
       return slot.rest.length === 0 ? toPart(there, value ?? null) : there;
     });
@@ -102,11 +107,11 @@ function expand(object: unknown, slots: Slot[], open: Open): KeyPart[][] {
 
 const isOpen = (slot: Slot): slot is OpenSlot => 'rest' in slot;
 
-/** To the end of the path, or to the first array on it; a path may itself name a place in an array. */
+/** To the end of the path, or to the first array on it; a path may itself contain a position. */
 function follow(value: unknown, slot: OpenSlot, open: Open): OpenSlot & { value: unknown } {
   const [head, ...rest] = slot.rest;
   const isEnd = value === UNKNOWN || head === undefined;
-  if (isEnd || (elementsOf(value) !== undefined && !isPlace(head))) return { ...slot, value };
+  if (isEnd || (elementsOf(value) !== undefined && !isPosition(head))) return { ...slot, value };
   const at = slot.at && [...slot.at, head];
   return follow(fieldOf(value, head, open), { ...slot, at, rest }, open);
 }
@@ -122,18 +127,21 @@ function fieldOf(value: unknown, name: string, open: Open): unknown {
 }
 
 interface Element {
-  /** Undefined where it depends on the stored document. */
-  place: string | undefined;
+  /** Undefined if it depends on the stored document. */
+  position: string | undefined;
   value: unknown;
 }
 
 function elementsOf(value: unknown): Element[] | undefined {
   if (Array.isArray(value)) {
-    return Array.from(value as unknown[], (one, place) => ({ place: String(place), value: one }));
+    return Array.from(value as unknown[], (one, index) => ({
+      position: String(index),
+      value: one,
+    }));
   }
   if (!(value instanceof Fragment && value.isArray)) return undefined;
   return Array.from(value.children, ([name, one]) => ({
-    place: isPlace(name) ? name : undefined,
+    position: isPosition(name) ? name : undefined,
     value: one,
   }));
 }

@@ -23,12 +23,17 @@ const BSON_TYPES: Record<string, string> = {
 export function toPartialFilter(schemas: AnySchema[], path: string): string {
   const types = schemas.flatMap((schema) => findPathTypes(schema, path).at);
   const type = types.map(({ instance }) => BSON_TYPES[String(instance)]).find((one) => one);
-  // Where the type is not known, documents with a stored null stay in the index.
+  // If the type is not known, documents with a stored null stay in the index.
   const condition = type === undefined ? '{ $exists: true }' : `{ $type: '${type}' }`;
   return `{ ${quotePath(path)}: ${condition} }`;
 }
 
 /** As a key of an object literal. */
 export function quotePath(path: string): string {
-  return /^[a-z_$][\w$]*$/i.test(path) ? path : `'${path.replace(/['\\]/g, '\\$&')}'`;
+  return /^[a-z_$][\w$]*$/i.test(path) ? path : toLiteral(path);
+}
+
+/** A string as a JavaScript literal in single quotes. */
+export function toLiteral(text: string): string {
+  return `'${text.replace(/['\\]/g, '\\$&')}'`;
 }

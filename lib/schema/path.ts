@@ -18,11 +18,14 @@ export function isRelated(path: string, other: string): boolean {
   return isAtOrBelow(path, other) || isAtOrBelow(other, path);
 }
 
+/** True for a position in an array, such as the 1 of `contacts.1.email`. */
+export const isPosition = (segment: string): boolean => /^\d+$/.test(segment);
+
 /** `contacts.0.email` is `contacts.email` in an index. */
-export function withoutPlaces(path: string): string {
+export function withoutPositions(path: string): string {
   return path
     .split('.')
-    .filter((segment) => !/^\d+$/.test(segment))
+    .filter((segment) => !isPosition(segment))
     .join('.');
 }
 

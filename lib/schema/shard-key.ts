@@ -39,7 +39,7 @@ export function beginsWithShardKey(
   shardKey: ShardKey,
 ): boolean {
   const paths = Object.keys(keyPattern);
-  return Object.keys(shardKey).every((path, place) => paths[place] === path);
+  return Object.keys(shardKey).every((path, index) => paths[index] === path);
 }
 
 /** As in the shell: `{ tenant: 1, region: "hashed" }`. */

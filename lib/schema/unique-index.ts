@@ -1,4 +1,4 @@
-/** The unique indexes that a model's schema declares, its discriminators' included. */
+/** The unique indexes that the schema of a model declares, including its discriminators. */
 import type { IndexDefinition, IndexOptions, mongo } from 'mongoose';
 import { findBaseName, findKind, type AnyModel, type AnySchema } from '../mongoose-internals';
 
@@ -8,7 +8,7 @@ export interface UniqueIndex {
   collation?: mongo.CollationOptions;
   partialFilterExpression?: Record<string, unknown>;
   sparse?: true;
-  /** The partial filter that it is built with: Mongoose adds the kind to a discriminator's. */
+  /** The partial filter of the built index: Mongoose adds the kind for a discriminator. */
   builtFilter?: Record<string, unknown>;
 }
 
@@ -17,9 +17,9 @@ const ID_INDEX: UniqueIndex = { name: '_id_', keyPattern: { _id: 1 } };
 const cache = new WeakMap<AnySchema, UniqueIndex[]>();
 
 /**
- * Read on first use and then kept: a plugin may be applied before the indexes are declared, and reading
- * them takes longer than the rest of a conversion. `_id` comes first. Of indexes with the same name only
- * the base's counts, because a discriminator repeats what its base declares on a path.
+ * Read on first use, because a plugin may be applied before the indexes are declared, and then cached, because
+ * reading takes longer than the rest of a conversion. `_id` comes first. Of indexes with the same name only
+ * the base's counts, because a discriminator repeats the indexes of its base.
  */
 export function findUniqueIndexes(model: AnyModel): UniqueIndex[] {
   const byName = new Map([[ID_INDEX.name, ID_INDEX]]);
@@ -35,8 +35,8 @@ export function findUniqueIndexes(model: AnyModel): UniqueIndex[] {
 }
 
 /**
- * The schemas of all models that write to the model's collection and whose indexes it can violate:
- * its own, the base model's where it is a discriminator, and those of its discriminators.
+ * The schemas whose indexes a write of the model can violate: its own, its base model's, and those of its
+ * discriminators.
  */
 export function schemasOf(model: AnyModel): AnySchema[] {
   const models = [model, baseOf(model), ...Object.values(model.discriminators ?? {})];
@@ -50,6 +50,11 @@ export function modelsOfCollection(model: AnyModel): AnyModel[] {
     ({ collection }) => collection.name === model.collection.name,
   );
   return [...new Set([model, base, ...Object.values(base.discriminators ?? {}), ...sharing])];
+}
+
+/** Their schemas. */
+export function schemasOfCollection(model: AnyModel): AnySchema[] {
+  return modelsOfCollection(model).map(({ schema }) => schema as AnySchema);
 }
 
 /** The base model of a discriminator; any other model itself. */
@@ -66,7 +71,7 @@ function readUniqueIndexes(schema: AnySchema): UniqueIndex[] {
   return schema.indexes().flatMap((declared) => readUniqueIndex(schema, declared) ?? []);
 }
 
-/** As Mongoose builds it. Undefined for one that is not unique, and for `_id`, which has its own. */
+/** As Mongoose builds it. Undefined if it is not unique, and for `_id`, whose index always exists. */
 export function readUniqueIndex(
   schema: AnySchema,
   [definition, options]: [IndexDefinition, IndexOptions],
@@ -96,7 +101,7 @@ export function readDeclaredFilters(
 ): { name: string; filter: Record<string, unknown> }[] {
   return schema.indexes().flatMap(([definition, options]: [object, IndexOptions]) => {
     const { name = defaultName(definition), partialFilterExpression: filter } = options;
-    return filter === undefined ? [] : [{ name, filter: filter }];
+    return filter === undefined ? [] : [{ name, filter }];
   });
 }
 
@@ -116,8 +121,8 @@ export function isSamePattern(a: Record<string, unknown>, b: Record<string, unkn
   const entries = toEntries(a);
   return (
     entries.length === others.length &&
-    entries.every(([path, direction], place) => {
-      const [otherPath, otherDirection] = others[place] as Entry;
+    entries.every(([path, direction], position) => {
+      const [otherPath, otherDirection] = others[position] as Entry;
       return path === otherPath && direction === otherDirection;
     })
   );

@@ -1,6 +1,7 @@
 /** What one write sent to the server, and which paths it touches. Pure. */
 import { isOperatorObject } from '../bson/comparable';
-import { isPlace } from '../schema/fragment';
+import { isObject } from '../options/is-object';
+import { isPosition } from '../schema/path';
 
 /** What one write sent to the server. */
 export interface Write {
@@ -64,7 +65,7 @@ export function pathsOf(
   isCounted: (operator: string) => boolean = () => true,
 ): string[] {
   return Object.entries(update).flatMap(([operator, operand]: [string, unknown]) => {
-    if (!isCounted(operator) || typeof operand !== 'object' || operand === null) return [];
+    if (!isCounted(operator) || !isObject(operand)) return [];
     const paths = Object.keys(operand);
     // $rename also writes the path that its operand names.
     return operator === '$rename' ? [...paths, ...Object.values(operand).map(String)] : paths;
@@ -77,14 +78,14 @@ function isOnTheWay(path: string[], indexSegments: string[]): boolean {
   for (const segment of path) {
     if (matched === indexSegments.length) return true;
     if (segment === indexSegments[matched]) matched += 1;
-    else if (!segment.startsWith('$') && !isPlace(segment)) return false;
+    else if (!segment.startsWith('$') && !isPosition(segment)) return false;
   }
   return true;
 }
 
 /** `{ path: value }`, `{ path: { $eq: value } }`, also inside `$and`. */
 export function findEqualities(filter: unknown, indexPath: string): { value: unknown }[] {
-  if (typeof filter !== 'object' || filter === null) return [];
+  if (!isObject(filter)) return [];
   return Object.entries(filter).flatMap(([key, condition]: [string, unknown]) => {
     if (key === '$and' && Array.isArray(condition)) {
       return condition.flatMap((part) => findEqualities(part, indexPath));

@@ -1,7 +1,8 @@
 /** Finds, in what a write sent, the keys that it put into an index. Pure. */
+import { isObject } from '../options/is-object';
 import { Fragment, UNKNOWN } from '../schema/fragment';
-import { findPlacedKeys, type KeyPart } from '../schema/index-keys';
-import { isAtOrBelow, withoutPlaces } from '../schema/path';
+import { findDocumentKeys, type KeyPart } from '../schema/index-keys';
+import { isAtOrBelow, withoutPositions } from '../schema/path';
 import { findEqualities, isPathUpdated, isTouched, type Write } from './write';
 
 type KeyPattern = Record<string, unknown>;
@@ -23,7 +24,7 @@ export function findWrittenKeys(
   const keys =
     write.document === undefined
       ? findUpdatedKeys(write, keyPattern, isPlain)
-      : findPlacedKeys(keyPattern, write.document).map((parts) =>
+      : findDocumentKeys(keyPattern, write.document).map((parts) =>
           parts.map((part) => (part.isFound ? part : toMissing(write, part))),
         );
   return keys.map((parts) =>
@@ -37,7 +38,7 @@ function toMissing({ filter, isComplete, loaded }: Write, part: KeyPart): KeyPar
   // A replacement with upsert takes only the _id from its filter.
   const [ofFilter] = path === '_id' ? findEqualities(filter, path) : [];
   if (ofFilter !== undefined) return { ...part, ...ofFilter, isFound: true };
-  const isChanged = loaded?.changed.some((one) => isAtOrBelow(path, withoutPlaces(one)));
+  const isChanged = loaded?.changed.some((one) => isAtOrBelow(path, withoutPositions(one)));
   const isKnown = isComplete === true || isChanged === true || loaded?.isRead(path) === true;
   return isKnown ? part : { ...part, value: UNKNOWN };
 }
@@ -54,7 +55,7 @@ function findUpdatedKeys(
   const isEither = paths.some((path) => isPathUpdated(write, path)) && '$setOnInsert' in update;
   const ways = mayInsert === false ? [false] : isEither ? [true, false] : [true];
   return ways
-    .flatMap((isInsert) => findPlacedKeys(keyPattern, toFragment(update, isInsert)))
+    .flatMap((isInsert) => findDocumentKeys(keyPattern, toFragment(update, isInsert)))
     .flatMap((parts) => addEqualities(write, parts, isPlain));
 }
 
@@ -69,10 +70,10 @@ function addEqualities(
     const { indexPath, value } = part;
     const isKept = value === UNKNOWN && !isTouched(write.update, indexPath);
     const equalities = isKept ? findEqualities(write.filter, indexPath) : [];
-    const told = equalities.map((one): KeyPart => ({ ...part, ...one, isFound: true }));
+    const known = equalities.map((one): KeyPart => ({ ...part, ...one, isFound: true }));
     // In an array, another element may be the duplicate.
-    const isCertain = told.length === 1 && isPlain(indexPath);
-    const alternatives = isCertain ? told : [...told, part];
+    const isCertain = known.length === 1 && isPlain(indexPath);
+    const alternatives = isCertain ? known : [...known, part];
     keys = keys.flatMap((key) => alternatives.map((one) => [...key, one]));
   }
   return keys;
@@ -84,7 +85,7 @@ function toFragment(update: object, isInsert: boolean): Fragment {
   // A pipeline computes its values on the server.
   for (const [operator, operand] of Array.isArray(update) ? [] : Object.entries(update)) {
     // Before Mongoose has cast an update, it may have paths beside its operators.
-    const isOperator = operator.startsWith('$') && typeof operand === 'object' && operand !== null;
+    const isOperator = operator.startsWith('$') && isObject(operand);
     if (!isOperator || (operator === '$setOnInsert' && !isInsert)) continue;
     for (const [path, value] of Object.entries(operand as object) as [string, unknown][]) {
       write(fragment, operator, path, value);
@@ -96,7 +97,7 @@ function toFragment(update: object, isInsert: boolean): Fragment {
 function write(fragment: Fragment, operator: string, path: string, value: unknown): void {
   if (operator === '$set' || operator === '$setOnInsert') fragment.set(path, value);
   else if (operator === '$push' || operator === '$addToSet') {
-    // The elements' places depend on the document.
+    // The elements' positions depend on the document.
     for (const [at, element] of newElements(value).entries()) {
       fragment.set(`${path}.$${String(at)}`, element);
     }
@@ -108,7 +109,7 @@ function write(fragment: Fragment, operator: string, path: string, value: unknow
 }
 
 function newElements(value: unknown): unknown[] {
-  const isMany = typeof value === 'object' && value !== null && '$each' in value;
+  const isMany = isObject(value) && '$each' in value;
   if (!isMany) return [value];
   return [value.$each].flat();
 }
