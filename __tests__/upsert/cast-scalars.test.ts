@@ -116,6 +116,25 @@ describe('inputs of scalar values', () => {
     expect(callOf(model).castScalars?.({ key: 'k', ...fields })).toBeUndefined();
   });
 
+  it.each<[string, (schema: Schema) => void]>([
+    ...['setters', 'getters', 'validators', 'applySetters', 'doValidateSync'].map(
+      (member): [string, (schema: Schema) => void] => [
+        `${member} of paths`,
+        (schema) => Object.assign(schema.path('a'), { [member]: undefined }),
+      ],
+    ),
+    ['callQueue of schemas', (schema) => Object.assign(schema, { callQueue: undefined })],
+    [
+      'defaultValue of paths with a default',
+      (schema) => Object.assign(schema.path('b'), { defaultValue: undefined }),
+    ],
+  ])('need one where this version of Mongoose has no %s', (_, remove) => {
+    const model = modelOf({ a: String, b: { type: Number, default: 1 } });
+    expect(callOf(model).castScalars).toBeDefined();
+    remove(model.schema);
+    expect(callOf(model).castScalars).toBeUndefined();
+  });
+
   it('need one with `timestamps: false`', () => {
     expect(callOf(modelOf({}), { timestamps: false }).castScalars).toBeUndefined();
   });
