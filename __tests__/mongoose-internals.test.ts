@@ -257,10 +257,14 @@ describe('where the lists of middleware have other names, and its methods know t
 
 it('where the middleware of errors swallows one, a call still rejects with it', async () => {
   const model = await compile(new Schema({ email, n: Number }));
-  const { hooks } = (model.schema as unknown as { s: { hooks: object } }).s;
-  const putBack = replace(hooks, 'execPost', (...args: unknown[]) => {
-    (args.at(-1) as () => void)();
-  });
+  type ExecPost = (operation: string, ...others: unknown[]) => unknown;
+  const { hooks } = (model.schema as unknown as { s: { hooks: { execPost: ExecPost } } }).s;
+  const execPost = hooks.execPost.bind(hooks);
+  const putBack = replace(hooks, 'execPost', ((operation, ...others) => {
+    if (operation !== 'save') return execPost(operation, ...others);
+    (others.at(-1) as () => void)();
+    return undefined;
+  }) satisfies ExecPost);
   try {
     for (const call of [CALLS.saveOrUpsert, CALLS.saveOrUpsertMany]) {
       const error = await rejection(call(model, { email: 'a', n: 'no number' }, {}));

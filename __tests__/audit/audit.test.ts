@@ -797,6 +797,7 @@ describe('options and connections', () => {
   it('a connection that is being opened is waited for', () =>
     withMongoose(new Mongoose(), async (own) => {
       await own.disconnect();
+      own.set('autoIndex', false);
       const model = own.model('Waiting', email().plugin(uniqueGuard), 'waiting');
       const opening = own.connect(testUri());
       expect(await model.auditUniqueIndexes()).toMatchObject({ model: 'Waiting', ok: false });
