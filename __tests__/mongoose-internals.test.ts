@@ -347,6 +347,10 @@ describe('the error of a duplicate', () => {
 
 describe('each function without its member', () => {
   const none = {} as never;
+  class WithoutLists {
+    Schema = Schema;
+    model = () => ({ schema: {} });
+  }
   it.each<[string, () => unknown, unknown]>([
     ['findKind', () => internals.findKind(none), undefined],
     [
@@ -394,6 +398,11 @@ describe('each function without its member', () => {
       ],
     ),
     ['findParentConnection', () => internals.findParentConnection(none), undefined],
+    [
+      'isBuiltIn where a new Mongoose has no lists of middleware',
+      () => internals.isBuiltIn({ base: { Mongoose: WithoutLists } } as never, { fn: () => 1 }),
+      false,
+    ],
     ['findOperation', () => internals.findOperation(none), undefined],
   ])('%s answers what is safe', (_, call, expected) => {
     expect(call()).toBe(expected);
@@ -414,6 +423,13 @@ describe('each function without its member', () => {
     ]) {
       expect(await (Model[name] as () => Promise<unknown>)()).toBeUndefined();
     }
+  });
+
+  it('runPostSave without execPost() runs nothing, and keeps an error', async () => {
+    const document = { constructor: { schema: {} } } as never;
+    expect(await internals.runPostSave(document)).toBeUndefined();
+    const error = new Error('refused');
+    expect(await internals.runPostSave(document, error)).toEqual({ error });
   });
 
   it('findValidationError throws: a value that could not be cast would pass for a free one', () => {

@@ -167,7 +167,7 @@ export function hasOwnValidators(schema: AnySchema): boolean {
   const { paths } = membersOf(schema);
   const isOwn = (type: PathType): boolean => {
     const { validators, originalRequiredValue } = membersOf(type);
-    const { validate } = (type.options ?? {}) as { validate?: unknown };
+    const { validate } = { ...type.options } as { validate?: unknown };
     const element = type.schema ? undefined : findElementType(type);
     return (
       validate !== undefined ||
@@ -322,7 +322,7 @@ export function listSubdocuments(document: AnyDocument): Map<string, AnyDocument
       // A populated document is not a subdocument.
       if (!isSubdocument(value)) return;
       found.set(place, value);
-      visitAll(place, Object.entries(findStoredValues(value) ?? {}));
+      visitAll(place, Object.entries({ ...findStoredValues(value) }));
     } else if (Array.isArray(value))
       visitAll(`${place}/${String(value.length)}`, [...value.entries()]);
     else if (value instanceof Map) visitAll(place, [...value.entries()]);
@@ -332,7 +332,7 @@ export function listSubdocuments(document: AnyDocument): Map<string, AnyDocument
   const visitAll = (place: string, entries: [unknown, unknown][]): void => {
     for (const [name, value] of entries) visit(`${place}.${String(name)}`, value);
   };
-  visitAll('', Object.entries(findStoredValues(document) ?? {}));
+  visitAll('', Object.entries({ ...findStoredValues(document) }));
   return found;
 }
 

@@ -14,15 +14,11 @@ import { findDeclaredIndex, type RefusedKey } from './refused-key';
 export function explainDuplicate(model: AnyModel, refused: RefusedKey): string {
   const { indexName, keyPattern, missing, absent } = refused;
   const declared = findDeclaredIndex(model, refused);
-  // The key pattern of a text index does not contain its paths.
-  const isText = keyPattern !== undefined && '_fts' in keyPattern;
-  if (keyPattern === undefined || (isText && declared === undefined)) {
-    return explainUnknownIndex(model, indexName);
-  }
+  if (keyPattern === undefined) return explainUnknownIndex(model, indexName);
   const subject = `${indexName === undefined ? 'A unique index' : `The unique index ${indexName}`} of ${model.modelName}`;
   if (absent.length > 0) return explainAbsentPaths(model, subject, refused, declared);
   if (missing.length > 0) return explainMissingValue(model, subject, missing, declared);
-  const paths = Object.keys((isText && declared?.keyPattern) || keyPattern);
+  const paths = Object.keys(keyPattern);
   return (
     `${subject} refused a second document with the same ${paths.length > 1 ? 'values' : 'value'} of ` +
     [`${quote(paths)}.`, declared && adviseSoftDelete(model, declared)].filter(Boolean).join(' ')

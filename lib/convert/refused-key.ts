@@ -10,7 +10,7 @@ import type { DuplicateKey } from './parse-duplicate-key';
 
 export interface RefusedKey {
   indexName: string | undefined;
-  /** Undefined if neither the server nor the schema reports it. */
+  /** Undefined if neither the server nor the schema reports it. Of a text index, only the schema does. */
   keyPattern: Record<string, unknown> | undefined;
   /** The paths of the key whose value is null or missing. */
   missing: string[];

@@ -64,7 +64,7 @@ function explainExpressionError(message: string, model: AnyModel | undefined): s
   );
 }
 
-/** Undefined where no declared index, of the name that the server reports, has such an expression. */
+/** Undefined if no declared index, of the name that the server reports, has such an expression. */
 function explainDeclaredFilter(
   model: AnyModel,
   named: string | undefined,

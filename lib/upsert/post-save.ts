@@ -38,7 +38,8 @@ export function hasErrorMiddleware(model: AnyModel, options: UpsertOptions): boo
   if (skipsMiddleware(options, 'post')) return false;
   const list = findMiddleware(model.schema as AnySchema, 'post', 'save');
   const isOther = (hook: Hook) => !isOfPlugin(hook) && !isBuiltIn(model, hook);
-  return list?.some((hook) => isErrorHandler(hook) && isOther(hook)) ?? true;
+  // Without a list there may be some.
+  return list?.some((hook) => isErrorHandler(hook) && isOther(hook)) !== false;
 }
 
 /** The documents that `pre('save')` middleware saw. */
