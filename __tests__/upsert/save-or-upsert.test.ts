@@ -164,6 +164,16 @@ describe('saveOrUpsert', () => {
         { upsert: true },
         /options has no "upsert"; allowed are conflictTarget, onConflict/,
       ],
+      [
+        { email: 'a@x' },
+        { onconflict: 'skip' },
+        /options has no "onconflict"; allowed are .*, lean\. Did you mean onConflict\?$/,
+      ],
+      [
+        { email: 'a@x' },
+        { lead: 1, name: 'N' },
+        /The first argument holds all paths to write, not a filter: saveOrUpsert\(\{ email, lead, name \}\)/,
+      ],
       [{ email: 'a@x' }, { conflictTarget: 5 }, /conflictTarget is 5; it must be a path/],
       [{ email: 'a@x' }, { conflictTarget: [] }, /conflictTarget is \[\]/],
       [

@@ -1,7 +1,7 @@
 /** Reads the command line and the environment. Pure. */
 import { parseArgs } from 'node:util';
 import { show } from '../options/show';
-import { findNearest } from './nearest';
+import { findNearest } from '../options/nearest';
 
 /** The parsed command line. */
 export type Command =

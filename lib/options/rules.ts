@@ -1,6 +1,7 @@
 /** Checks options against rules, with an error that says what is allowed. */
 import type { ClientSession } from 'mongoose';
 import { isObject } from './is-object';
+import { findNearest } from './nearest';
 import { show } from './show';
 
 export const isNonEmptyString = (value: unknown): boolean =>
@@ -54,7 +55,9 @@ export function checkRules(what: string, given: unknown, rules: Rules): void {
   for (const [name, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (rule === undefined) {
-      throw new TypeError(`${what} has no ${show(name)}; allowed are ${allowed()}.`);
+      const nearest = findNearest(name, Object.keys(rules));
+      const advice = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
+      throw new TypeError(`${what} has no ${show(name)}; allowed are ${allowed()}.${advice}`);
     }
     const [check, kind] = rule;
     if (value !== undefined && !check(value)) {

@@ -11,6 +11,7 @@ import {
   SESSION_RULE,
   type Rules,
 } from '../options/rules';
+import { findNearest } from '../options/nearest';
 import { show } from '../options/show';
 import type { PathOf } from '../schema/document-of';
 import { findConflictRule, ON_CONFLICT, type AnyRaw, type OnConflict } from './on-conflict';
@@ -176,9 +177,10 @@ export function checkOptionsOfOne(options: unknown, input: unknown): void {
 function refuseUpdateArgument(input: unknown, options: unknown): void {
   if (!isObject(input) || !isObject(options) || Array.isArray(options)) return;
   const given = Object.keys(options);
-  const isKnown = (name: string): boolean =>
-    Object.hasOwn(RULES, name) || name === 'update' || name === 'saveMiddleware';
-  if (given.length === 0 || given.some(isKnown)) return;
+  const names = [...Object.keys(RULES), 'update', 'saveMiddleware'];
+  const isKnown = (name: string) => names.includes(name);
+  const isMistyped = (name: string) => findNearest(name, names) !== undefined;
+  if (given.some(isKnown) || given.every(isMistyped)) return;
   const operators = given.filter((name) => name.startsWith('$'));
   const others = operators.filter((name) => name !== '$set' && name !== '$setOnInsert');
   const written = given.flatMap((name) => {
