@@ -38,7 +38,10 @@ const GROUPS: Group[] = [
   ]),
   ratios('Time of saveOrUpsert, the other way = 1', [
     { label: 'findOne then save', what: 'saveOrUpsert over findOne, then save' },
-    { label: 'a bare upsert', what: 'saveOrUpsert over a bare findOneAndUpdate upsert' },
+    {
+      label: 'a bare upsert',
+      what: 'saveOrUpsert over a bare findOneAndUpdate upsert, a value changed',
+    },
   ]),
   {
     heading: 'Failed of 50 callers on one new key',

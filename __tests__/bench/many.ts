@@ -78,7 +78,7 @@ interface Bars {
   inserted: number;
 }
 
-export async function benchMany(mongoose: Mongoose, rounds = 11): Promise<Row[]> {
+export async function benchMany(mongoose: Mongoose, rounds = 5): Promise<Row[]> {
   const bars = { same: 0.7, half: 1.1, changed: 1.25, inserted: 1.25 };
   const near = await benchOn(mongoose, '', rounds, bars);
   const { host, port, name } = mongoose.connection;

@@ -13,6 +13,7 @@ export async function makeModel(
   mongoose: Mongoose,
   name: string,
   plugin: Plugin,
+  timestamps = true,
 ): Promise<BenchModel> {
   const schema = new Schema(
     {
@@ -21,7 +22,7 @@ export async function makeModel(
       role: { type: String, default: 'user' },
       visits: { type: Number, default: 0 },
     },
-    { timestamps: true },
+    { timestamps },
   );
   if (plugin === 'guard') schema.plugin(uniqueGuard);
   if (plugin === 'validator') {
@@ -96,12 +97,34 @@ export async function benchUpsert(mongoose: Mongoose): Promise<Row[]> {
     await found.set({ ...rest, visits: n }).save();
   };
   const rounds = { rounds: 61, operations: 100 };
-  const saveVisits: Run = (n) => model.saveOrUpsert({ ...input(n), visits: n });
+  const withVisits =
+    (one: BenchModel): Run =>
+    (n) =>
+      one.saveOrUpsert({ ...input(n), visits: n });
+  const bareWithVisits =
+    (one: BenchModel): Run =>
+    (n) => {
+      const { email, ...rest } = input(n);
+      const update = { $set: { ...rest, visits: n } };
+      return one.findOneAndUpdate({ email }, update, { upsert: true, returnDocument: 'after' });
+    };
+  const timeless = await makeModel(mongoose, 'Timeless', 'guard', false);
+  const saveVisits = withVisits(model);
   return [
     toRow(
-      'saveOrUpsert over a bare findOneAndUpdate upsert',
+      'saveOrUpsert over a bare findOneAndUpdate upsert, no value changed',
       await compare(save, bare, rounds),
       1.2,
+    ),
+    toRow(
+      'saveOrUpsert over a bare findOneAndUpdate upsert, a value changed, without timestamps',
+      await compare(withVisits(timeless), bareWithVisits(timeless), rounds),
+      1.2,
+    ),
+    toRow(
+      'saveOrUpsert over a bare findOneAndUpdate upsert, a value changed',
+      await compare(saveVisits, bareWithVisits(model), rounds),
+      1.35,
     ),
     toRow(
       'saveOrUpsert over findOne, then save',
