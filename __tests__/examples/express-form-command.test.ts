@@ -12,6 +12,9 @@ import { Mongoose } from 'mongoose';
 import request from 'supertest';
 import { testUri, withMongoose } from '../support/database';
 
+// Each compiles the example and lib when it starts.
+jest.setTimeout(90_000);
+
 const root = path.resolve(__dirname, '../..');
 const children: ChildProcess[] = [];
 // A failed test must not leave its process behind.
