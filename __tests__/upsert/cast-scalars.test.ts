@@ -135,6 +135,11 @@ describe('inputs of scalar values', () => {
     expect(callOf(model).castScalars).toBeUndefined();
   });
 
+  it('have the default of a path that is called as a method of objects', () => {
+    const { castScalars } = callOf(modelOf({ valueOf: { type: Number, default: 1 } }));
+    expect(castScalars?.({ key: 'k' })).toMatchObject({ key: 'k', valueOf: 1 });
+  });
+
   it('need one with `timestamps: false`', () => {
     expect(callOf(modelOf({}), { timestamps: false }).castScalars).toBeUndefined();
   });

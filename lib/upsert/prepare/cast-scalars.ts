@@ -25,7 +25,8 @@ export function findCastScalars(model: AnyModel): CastScalars | undefined {
   const hasTimestamps = scalars.length > 1;
   const all = [...paths];
   const castAll = (input: object): Fields | undefined => {
-    const document: Fields = {};
+    // Without a prototype, because a path may be called `valueOf`.
+    const document = Object.create(null) as Fields;
     for (const [path, value] of Object.entries(input) as [string, unknown][]) {
       const cast = isScalar(value) ? paths.get(path)?.cast : undefined;
       const casted = cast?.(value);
