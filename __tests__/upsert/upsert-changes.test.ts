@@ -341,11 +341,34 @@ it('an ordered batch ends at the first row that fails, also where later ones cha
   }
 });
 
-it.each(CALLS)('%s writes a document of 9 MB, new or not', async (_, call) => {
-  const Thing = await compile(new Schema({ email, text: String }, { timestamps: true }) as Schema);
-  await call(Thing, { email: 'a', text: 'x'.repeat(9_000_000) });
-  const { created } = await call(Thing, { email: 'a', text: 'y'.repeat(9_000_000) });
-  expect(created).toBe(false);
-  const stored = await Thing.collection.findOne<{ text: string }>();
-  expect(stored?.text.slice(0, 3)).toBe('yyy');
+describe.each(CALLS)('%s of a document of 15 MB', (_, call) => {
+  const schemas: Record<string, () => Schema> = {
+    'with timestamps': () => new Schema({ email, text: String }, { timestamps: true }) as Schema,
+    'with middleware that reads isNew': () => {
+      const schema = new Schema({ email, text: String, role: String }, { timestamps: true });
+      schema.pre('save', function () {
+        this.role = this.isNew ? 'new' : 'old';
+      });
+      return schema as Schema;
+    },
+  };
+  const texts = ['x', 'y', 'y'].map((letter) => letter.repeat(15_000_000));
+
+  it.each(
+    Object.keys(schemas).flatMap((title) =>
+      (['update', 'replace'] as const).map((onConflict) => [title, onConflict] as const),
+    ),
+  )('%s writes and compares it: %s', async (title, onConflict) => {
+    const Thing = await compile((schemas[title] as () => Schema)());
+    const times: unknown[] = [];
+    for (const text of texts) {
+      await call(Thing, { email: 'a', text }, { onConflict });
+      const stored = await Thing.collection.findOne();
+      expect(stored?.['text'] === text).toBe(true);
+      times.push(stored?.['updatedAt']);
+      await age(Thing);
+    }
+    expect(times[1]).not.toEqual(OLD);
+    expect(times[2]).toEqual(OLD);
+  });
 });

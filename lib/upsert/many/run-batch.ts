@@ -4,7 +4,7 @@ import { findSession, type AnyModel } from '../../mongoose-internals';
 import { toSaveError } from '../post-save';
 import { prepareUpsert, type UpsertCall } from '../prepare/prepare-upsert';
 import { findMaxRetries } from '../send/retry';
-import { isSmall, buildUpdate } from '../send/build-update';
+import { buildUpdate } from '../send/build-update';
 import { castOperators } from './cast-operators';
 import { sendChains } from './send-chains';
 import { isFailed, type Batch, type ReadyRow, type Row } from './send-rows';
@@ -51,8 +51,7 @@ export async function runBatch(
     chains.flatMap((chain) => chain.slice(0, 1)),
   );
   for (const row of chains.flatMap((chain) => chain.slice(1))) {
-    const { model: own, write } = row.prepared;
-    row.update = buildUpdate(write, await row.operators, () => isSmall(own, write));
+    row.update = buildUpdate(row.prepared.write, await row.operators, true);
   }
   try {
     if (ordered) await sendInOrder(batch, rows);
@@ -97,7 +96,7 @@ async function prepareRow(
     const { model, write } = prepared;
     const operators = cast.get(model) ?? castOperators(model, call.rule);
     cast.set(model, operators);
-    const update = buildUpdate(write, await operators, () => false);
+    const update = buildUpdate(write, await operators, false);
     return { prepared, keyText: toKeyText(prepared), operators, update, attempts: 0 };
   } catch (error) {
     return { outcome: { error: error as Error } };

@@ -1,5 +1,4 @@
 /** Builds the update that one upsert sends: operators or a pipeline. Pure. */
-import type { AnyModel } from '../../mongoose-internals';
 import { show } from '../../options/show';
 import { isAtOrBelow } from '../../schema/path';
 import { pathsOf } from '../../write/write';
@@ -16,14 +15,6 @@ import type { IsNested, WrittenOnChange, UpsertWrite } from '../prepare/plan-wri
 import { isExpressible, toPipeline, toRaised } from './to-pipeline';
 import { setRestOnInsert } from './set-rest-on-insert';
 
-/** In bytes. A pipeline contains each value up to three times, and a command has at most 16 MB. */
-const LARGEST_COMPARED = 4_000_000;
-
-/** True if the server can compare the document with the stored one. A larger one is always written. */
-export function isSmall({ base }: AnyModel, { inserted }: UpsertWrite): boolean {
-  return base.mongo.BSON.calculateObjectSize(inserted) <= LARGEST_COMPARED;
-}
-
 /** An update as the driver takes it. */
 export type SentUpdate = Operators | object[];
 
@@ -32,14 +23,10 @@ export type SentUpdate = Operators | object[];
  * added. Values of the input override `byQuery`, which overrides values for a new document only: the
  * server refuses two values for one path, or for a path and its parent.
  *
- * @param isCompared returns true if the update may compare values, to keep `updatedAt` of an existing
- *   document if nothing changes. If the caller has compared them, operators cost the server less.
+ * @param isCompared true if the update compares values, to keep `updatedAt` of an existing document if
+ *   nothing changes. If the caller has compared them, operators cost the server less.
  */
-export function buildUpdate(
-  write: UpsertWrite,
-  byQuery: unknown,
-  isCompared: () => boolean,
-): SentUpdate {
+export function buildUpdate(write: UpsertWrite, byQuery: unknown, isCompared: boolean): SentUpdate {
   if (Array.isArray(byQuery)) {
     throw new TypeError(
       "saveOrUpsert: pre('findOneAndUpdate') middleware made the update a pipeline; " +
@@ -60,13 +47,36 @@ export function buildUpdate(
   if (write.kind === 'skip') return setRestOnInsert({ $setOnInsert: added }, inserted);
 
   const { existing, kept, isNested, isInsert, onChange } = write;
-  const forInsert = toReplacement(withValues(inserted, added), kept, isNested);
+  const created = withValues(inserted, added);
   const addedOnUpdate = Object.fromEntries(Object.entries(added).filter(([path]) => path in $set));
   const replacement = withValues(existing, addedOnUpdate);
-  const times = Object.keys(onChange.times);
-  const untouched = toReplacement(replacement, [...kept, ...times], isNested);
-  const forExisting = ifChanged(untouched, onChange);
-  return [{ $replaceWith: { $cond: [isInsert, forInsert, forExisting] } }];
+  const forInsert = toReplacement('$$created', created, kept, isNested);
+  const keptOrTimes = [...kept, ...Object.keys(onChange.times)];
+  const untouched = toReplacement('$$replacement', replacement, keptOrTimes, isNested);
+  const forExisting = withVariable(
+    'replacement',
+    toReferences(replacement, created),
+    ifChanged(untouched, onChange),
+  );
+  const value = { $cond: [isInsert, forInsert, forExisting] };
+  return [{ $replaceWith: withVariable('created', { $literal: created }, value) }];
+}
+
+function withVariable(name: string, value: object, expression: object): object {
+  return { $let: { vars: { [name]: value }, in: expression } };
+}
+
+/** The values of `document`, those that it shares with the variable `created` by reference. */
+function toReferences(document: Fields, created: Fields): object {
+  const entries = Object.entries(document);
+  // Other names cannot stand in an expression.
+  if (!entries.every(([name]) => /^[^$.][^.]*$/.test(name))) return { $literal: document };
+  return Object.fromEntries(
+    entries.map(([name, value]) => [
+      name,
+      Object.is(value, created[name]) ? `$$created.${name}` : { $literal: value },
+    ]),
+  );
 }
 
 /** The replacement. It keeps the stored times and version unless another value changes. */
@@ -80,13 +90,13 @@ function ifChanged(untouched: object, { times, version }: WrittenOnChange): obje
   };
   const changed = { $mergeObjects: ['$$next', changes] };
   const value = { $cond: [{ $setEquals: [next, stored] }, '$$next', changed] };
-  return { $let: { vars: { next: untouched }, in: value } };
+  return withVariable('next', untouched, value);
 }
 
 function toUpdate(
   write: UpsertWrite & { kind: 'update' },
   byQuery: Operators,
-  isCompared: () => boolean,
+  isCompared: boolean,
 ): SentUpdate {
   const { onUpdate, onChange, inserted, lockedPaths, form } = write;
   const { times, version } = onChange;
@@ -96,7 +106,7 @@ function toUpdate(
   };
   const isAlone = Object.keys(byQuery).length === 0;
   const operators = isAlone ? onUpdate : mergeFree(onUpdate, byQuery, findLocked());
-  const isPlain = form === 'operators' || (form === 'either' && !isCompared());
+  const isPlain = form === 'operators' || (form === 'either' && !isCompared);
   if (isPlain || !isExpressible(operators)) {
     const all = {
       ...operators,
@@ -134,30 +144,39 @@ function withValues(document: Fields, values: Fields): Fields {
   );
 }
 
-/** An expression for `document` with the stored values of the kept paths, if they exist. */
-function toReplacement(document: Fields, kept: string[], isNested: IsNested, prefix = ''): object {
-  const literal = { ...document };
+/**
+ * An expression for `document`, which the variable `given` holds, with the stored values of the kept paths,
+ * if they exist.
+ */
+function toReplacement(
+  given: string,
+  document: Fields,
+  kept: string[],
+  isNested: IsNested,
+  prefix = '',
+): object {
   const computed: Fields = {};
   for (const path of kept) {
     const [name, below] = splitAtDot(path);
     const value = valueAt(document, name);
     const at = prefix + name;
-    if (below === undefined) computed[name] = toKeptValue(at, value);
+    const own = `${given}.${name}`;
+    const nested = (fields: Fields) =>
+      toReplacement(own, fields, keptBelow(kept, name), isNested, `${at}.`);
+    if (below === undefined) computed[name] = toKeptValue(at, value === undefined ? REMOVED : own);
     else if (Object.hasOwn(computed, name)) continue;
-    else if (isPlainObject(value))
-      computed[name] = toReplacement(value, keptBelow(kept, name), isNested, `${at}.`);
-    else if (value === undefined && isNested(at))
-      computed[name] = unlessEmpty(toReplacement({}, keptBelow(kept, name), isNested, `${at}.`));
-    else continue;
-    Reflect.deleteProperty(literal, name);
+    else if (isPlainObject(value)) computed[name] = nested(value);
+    else if (value === undefined && isNested(at)) computed[name] = unlessEmpty(nested({}));
   }
-  return { $mergeObjects: [{ $literal: literal }, computed] };
+  return { $mergeObjects: [given, computed] };
 }
+
+const REMOVED = '$$REMOVE';
 
 /** Removes a nested object that `document` does not have, unless it contains kept values. */
 function unlessEmpty(object: object): object {
   const value = { $cond: [{ $eq: ['$$object', {}] }, '$$REMOVE', '$$object'] };
-  return { $let: { vars: { object }, in: value } };
+  return withVariable('object', object, value);
 }
 
 function keptBelow(kept: string[], name: string): string[] {
@@ -167,7 +186,6 @@ function keptBelow(kept: string[], name: string): string[] {
 }
 
 /** Checks the stored type, because a stored null is a value to keep. */
-function toKeptValue(path: string, value: unknown): object {
-  const otherwise = value === undefined ? '$$REMOVE' : { $literal: value };
+function toKeptValue(path: string, otherwise: string): object {
   return { $cond: [{ $eq: [{ $type: `$${path}` }, 'missing'] }, otherwise, `$${path}`] };
 }

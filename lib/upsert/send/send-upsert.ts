@@ -9,7 +9,7 @@ import type { UpsertWrite } from '../prepare/plan-write';
 import { checkQueryKeepsShardKey } from '../prepare/check-shard-key';
 import { skipsMiddleware, type SaveOrUpsertOptions } from '../upsert-options';
 import { sendFindAndModify } from './find-and-modify';
-import { isSmall, buildUpdate, type SentUpdate } from './build-update';
+import { buildUpdate, type SentUpdate } from './build-update';
 import { removeCopiedFilter } from './remove-copied-filter';
 
 /** The hint of the placeholder update. No index has this name, so the server would refuse the update. */
@@ -62,7 +62,7 @@ export async function sendUpsert(
     const { hint, ...others } = byMongoose as { hint?: unknown };
     const { model, write } = prepared;
     const own = removeCopiedFilter(byQuery, conditions);
-    const update = buildUpdate(write, own, () => isSmall(model, write));
+    const update = buildUpdate(write, own, true);
     checkQueryKeepsShardKey(model, prepared.key, own);
     const { created, value: stored } = await sendFindAndModify(
       collection,

@@ -6,11 +6,12 @@ const MOST_NUMBERS = 50;
 
 /**
  * An expression that is true if exactly this value is stored at `path`, with the same types and the same
- * order of fields. `$eq` alone considers 1 equal to 1.0, and 0 equal to -0.
+ * order of fields. `$eq` alone considers 1 equal to 1.0, and 0 equal to -0. The expression `sent` has the
+ * value.
  */
-export function toStoredValueCheck(path: string, value: unknown): object {
+export function toStoredValueCheck(path: string, value: unknown, sent: string | object): object {
   const stored = `$${path}`;
-  const isEqual = { $eq: [stored, { $literal: value }] };
+  const isEqual = { $eq: [stored, sent] };
   const types = typesOf(stored, value);
   if (types.length === 0 || types.length > MOST_NUMBERS) return isEqual;
   // `$cond`, because `$arrayElemAt` fails on a stored value that is not an array.

@@ -2,14 +2,15 @@
  * Builds an update as a pipeline, for what operators cannot express: a path that gets another value in a
  * new document than in an existing one, and times and versions that change only with another value. Pure.
  */
-import type { Fields, Operators } from '../prepare/paths-and-values';
+import { valueAt, type Fields, type Operators } from '../prepare/paths-and-values';
 import type { UpsertWrite } from '../prepare/plan-write';
 import { toStoredValueCheck } from './stored-value-check';
 
 /** The operators that a pipeline can express. An update with any other one is sent as operators. */
 const EXPRESSIBLE = new Set(['$set', '$unset', '$push', '$addToSet', '$setOnInsert']);
 
-/** A temporary field of the pipeline: is the document new? No schema has such a path. */
+/** Temporary fields of the pipeline. No schema has such paths. */
+const INSERTED = 'uniqueGuardInserted';
 const IS_NEW = 'uniqueGuardIsNew';
 
 /** True if {@link toPipeline} can express these operators. */
@@ -26,17 +27,22 @@ function isPlainPath(path: string): boolean {
   return names.every((name) => name !== '' && !name.startsWith('$'));
 }
 
-/** A pipeline that applies the operators to a document that exists, or else stores `inserted`. */
+/**
+ * A pipeline that applies the operators to a document that exists, or else stores `inserted`. Each value
+ * that both write is sent once: a command holds at most one document of the largest size.
+ */
 export function toPipeline(
   operators: Operators,
   { onChange: { times, version }, isInsert }: UpsertWrite & { kind: 'update' },
   inserted: Fields,
 ): object[] {
   const { $set = {}, $unset = {}, $push = {}, $addToSet = {} } = operators;
-  const changes = toChangeCheck(operators);
+  const sent = (path: string, value: unknown) =>
+    Object.is(value, valueAt(inserted, path)) ? `$${INSERTED}.${path}` : { $literal: value };
+  const changes = toChangeCheck(operators, sent);
   const ifChanged = (path: string, value: object) => ({ $cond: [changes, value, `$${path}`] });
   const values = Object.fromEntries([
-    ...entriesOf($set, (_, value) => ({ $literal: value })),
+    ...entriesOf($set, sent),
     ...entriesOf($push, (path, added) => toPushed(path, elementsOf(added))),
     ...entriesOf($addToSet, (path, added) => toUnion(path, elementsOf(added))),
     ...entriesOf(times, (path, value) => ifChanged(path, { $literal: value })),
@@ -44,18 +50,24 @@ export function toPipeline(
   ]);
   const removed = Object.keys($unset);
   return [
-    { $set: { ...values, [IS_NEW]: isInsert } },
+    { $set: { [INSERTED]: { $literal: inserted }, [IS_NEW]: isInsert } },
+    ...(Object.keys(values).length > 0 ? [{ $set: values }] : []),
     ...(removed.length > 0 ? [{ $unset: removed }] : []),
-    { $replaceWith: { $cond: [`$${IS_NEW}`, { $literal: inserted }, '$$ROOT'] } },
-    { $unset: IS_NEW },
+    { $replaceWith: { $cond: [`$${IS_NEW}`, `$${INSERTED}`, '$$ROOT'] } },
+    { $unset: [INSERTED, IS_NEW] },
   ];
 }
 
 /** An expression that is true if the operators would change the stored document. */
-function toChangeCheck({ $set = {}, $unset = {}, $push = {}, $addToSet = {} }: Operators): object {
+function toChangeCheck(
+  { $set = {}, $unset = {}, $push = {}, $addToSet = {} }: Operators,
+  sent: (path: string, value: unknown) => string | object,
+): object {
   return {
     $or: [
-      ...Object.entries($set).map(([path, value]) => ({ $not: [toStoredValueCheck(path, value)] })),
+      ...Object.entries($set).map(([path, value]) => ({
+        $not: [toStoredValueCheck(path, value, sent(path, value))],
+      })),
       ...Object.keys($unset).map((path) => ({ $ne: [{ $type: `$${path}` }, 'missing'] })),
       ...Object.keys($push).map(() => true),
       ...Object.entries($addToSet).map(([path, added]) => ({
@@ -67,8 +79,8 @@ function toChangeCheck({ $set = {}, $unset = {}, $push = {}, $addToSet = {} }: O
 
 function entriesOf(
   fields: Fields,
-  toExpression: (path: string, value: unknown) => object,
-): [string, object][] {
+  toExpression: (path: string, value: unknown) => string | object,
+): [string, string | object][] {
   return Object.entries(fields).map(([path, value]) => [path, toExpression(path, value)]);
 }
 
