@@ -666,8 +666,10 @@ describe('a race inside a batch', () => {
       const names = operations.map((one) => {
         const { update } = (one as { updateOne: { update: unknown } }).updateOne;
         // A row with the key of one before it is compared by the server.
-        const [{ $set }] = [update].flat() as [{ $set: { name: string | { $literal: string } } }];
-        return typeof $set.name === 'string' ? $set.name : $set.name.$literal;
+        const [{ $set }] = [update].flat() as [
+          { $set: { name: string; uniqueGuardInserted?: { $literal: { name: string } } } },
+        ];
+        return $set.uniqueGuardInserted?.$literal.name ?? $set.name;
       });
       sent.push(names);
       const losers = rounds.shift() ?? [];
