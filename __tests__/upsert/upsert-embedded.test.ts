@@ -107,6 +107,28 @@ describe.each(UPSERTS)('%s', (_, upsert) => {
     },
   );
 
+  it.each([false, true])(
+    'writes a given object with an immutable path where null is stored, with timestamps: %s',
+    async (timestamps) => {
+      const paths = { ssn: { type: String, immutable: true }, name: String };
+      const sub = new Schema({ ...paths, deep: new Schema(paths, { _id: false }) }, { _id: false });
+      const Person = await compile(
+        new Schema({ email, sub, nested: paths }, { timestamps }) as Schema,
+      );
+      await Person.collection.insertMany([
+        { email: 'a', sub: null, nested: null },
+        { email: 'b', sub: { ssn: '1', deep: null }, nested: { ssn: '1' } },
+      ]);
+      const given = { sub: { name: 'n', deep: { name: 'n' } }, nested: { name: 'n' } };
+      for (const key of ['a', 'b', 'c']) await upsert(Person, { email: key, ...given });
+      const [a, b, c] = await Person.collection.find({}, { sort: { email: 1 } }).toArray();
+      expect(a).toMatchObject(given);
+      expect(a?.['sub']).not.toHaveProperty('ssn');
+      expect(b).toMatchObject({ sub: { ...given.sub, ssn: '1' }, nested: { name: 'n', ssn: '1' } });
+      expect(c).toMatchObject(given);
+    },
+  );
+
   describe('middleware that reads isNew, of a subdocument that is given as its default is', () => {
     const marked = () => {
       const schema = new Schema({ name: String, mark: String }, { _id: false });

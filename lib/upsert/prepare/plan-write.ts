@@ -93,11 +93,12 @@ export function planWrite(
     return { kind: 'replace', inserted, existing, lockedPaths, kept, isNested, isInsert, onChange };
   }
   const isOperators = rule.kind === 'operators';
+  const paths = onUpdate.paths.filter((path) => path !== updatedAt);
   const full = isOperators
     ? {}
     : toOperators({
         document: onUpdate.document,
-        paths: onUpdate.paths.filter((path) => path !== updatedAt),
+        paths,
         additions: onUpdate.additions,
         isKept: toIsKept(schema, rule),
         pathsBelow: (path) => pathsBelow(schema, path),
@@ -107,6 +108,8 @@ export function planWrite(
   const onChange = toWrittenOnChange(operators, onUpdate.document);
   const isSame = onUpdate === onInsert ? () => true : sameBytesFor(model);
   const isOther = operators !== full || isOtherOnInsert(operators, inserted, isSame);
+  // Where null is stored above such a path, operators fail; a pipeline makes it an object.
+  const isSplit = Object.keys(full.$set ?? {}).some((path) => !paths.includes(path));
   return {
     kind: 'update',
     inserted,
@@ -115,7 +118,7 @@ export function planWrite(
     onChange,
     usesOperators: isOperators,
     isInsert: toIsInsert(key, filter),
-    form: toForm(isOther || onChange.version !== undefined, !isOperators && hasTimes),
+    form: toForm(isOther || isSplit || onChange.version !== undefined, !isOperators && hasTimes),
   };
 }
 
