@@ -272,7 +272,7 @@ async function update(
       { options: Doc } | undefined;
     if (type?.options['immutable']) continue;
     document.markModified(path);
-    markBelow(document, path, value);
+    markBelow(document as unknown as Owner, path, value);
   }
   await document.save();
   const after = await readOne(model);
@@ -288,14 +288,21 @@ async function update(
   return keep(model, before, after, written);
 }
 
+interface Owner {
+  $isSubdocument?: true;
+  get(path: string): unknown;
+  markModified(path: string): void;
+}
+
 /** The subdocuments of a given one; one that is equal to what is stored would not be validated. */
-function markBelow(document: InstanceType<AnyModel>, above: string, value: unknown): void {
+function markBelow(owner: Owner, path: string, value: unknown): void {
   if (!isPlainObject(value)) return;
+  const found = owner.get(path) as Owner | null | undefined;
+  const isSubdocument = found?.$isSubdocument ?? false;
+  if (isSubdocument) owner.markModified(path);
   for (const [name, below] of Object.entries(value)) {
-    const path = `${above}.${name}`;
-    const subdocument = document.get(path) as { $isSubdocument?: true } | null | undefined;
-    if (subdocument?.$isSubdocument) document.markModified(path);
-    markBelow(document, path, below);
+    if (found && isSubdocument) markBelow(found, name, below);
+    else markBelow(owner, `${path}.${name}`, below);
   }
 }
 
