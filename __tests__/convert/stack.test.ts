@@ -58,6 +58,28 @@ describe('the stack of the error that a caller catches', () => {
     expectCaller((await rejection(theCaller())) as Error, 'theCaller');
   });
 
+  it.each([false, true])(
+    'saveOrUpsertMany: names the caller on the error of a row that is sent alone (ordered: %s)',
+    async (ordered) => {
+      const schema = new Schema({
+        token: { type: String, unique: true },
+        key: { type: String, unique: true },
+        name: { type: String, required: true },
+      });
+      const Named = await compile(schema.plugin(uniqueGuard, { conflictTarget: 'key' }));
+      await Named.create([
+        { token: 'in use', key: 'a', name: 'A' },
+        { token: 'other', key: 'b', name: 'B' },
+      ]);
+      async function theCaller() {
+        const options = { validateModifiedOnly: true, ordered };
+        return await Named.saveOrUpsertMany([{ key: 'b', token: 'in use' }], options);
+      }
+      const { results } = await theCaller();
+      expectCaller((results[0] as { error: Error }).error, 'theCaller');
+    },
+  );
+
   it('saveOrUpsertMany: names the caller on the error of each row', async () => {
     async function theCaller() {
       return await model.saveOrUpsertMany([

@@ -1,6 +1,7 @@
 /** Sends rows as one bulkWrite and reads the outcome of each row from its result. */
 import type { ClientSession } from 'mongoose';
 import { captureFrames, setFrames, withoutStack } from '../../convert/stack';
+import { isUniqueValidationError } from '../../convert/validation-error';
 import { isInTransaction, type AnyModel } from '../../mongoose-internals';
 import type { PreparedUpsert } from '../prepare/prepare-upsert';
 import { convertUpsertError, sendFindAndModify } from '../send/find-and-modify';
@@ -89,6 +90,8 @@ async function sendAlone(batch: Batch, row: ReadyRow): Promise<void> {
   } catch (error) {
     // A missing required path does not abort a transaction; an error of the server does.
     const isMissingPath = error === prepared.updateOnlyError?.error;
+    // The driver's frames end before those of the caller.
+    if (isUniqueValidationError(error)) setFrames(error, captureFrames());
     if (!isMissingPath && (isCommandError(error) || isInTransaction(session))) throw error;
     row.outcome = { error: error as Error };
   }
