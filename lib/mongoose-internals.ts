@@ -194,7 +194,7 @@ const SCALARS = new Set(['String', 'Number', 'Boolean', 'Date', 'ObjectId']);
 
 /**
  * Undefined if a setter, getter or default may read the document. Relies on `setters`, `getters`,
- * `validators`, `defaultValue`, `applySetters()` and `doValidateSync()` of paths, and on `callQueue` of
+ * `validators`, `options`, `defaultValue`, `applySetters()` and `doValidateSync()` of paths, and on `callQueue` of
  * schemas; undefined if one is missing.
  */
 export function findIndependentPath(
@@ -202,20 +202,22 @@ export function findIndependentPath(
   type: PathType,
 ): IndependentPath | undefined {
   const { setters, getters, validators, applySetters, doValidateSync } = membersOf(type);
-  const lists = [setters, getters, validators, membersOf(schema)['callQueue']];
-  const [setting = [], getting = [], validating = [], calling = []] = lists as object[][];
+  const { callQueue } = membersOf(schema);
   const isKnown =
-    lists.every(Array.isArray) &&
+    [setters, getters, validators, callQueue].every(Array.isArray) &&
     typeof applySetters === 'function' &&
-    typeof doValidateSync === 'function';
-  if (!isKnown || getting.length > 0 || calling.length > 0) return undefined;
-  const hasValidators = validating.length > 0;
+    typeof doValidateSync === 'function' &&
+    isObject(type.options);
+  const isEmpty = (list: unknown) => (list as unknown[]).length === 0;
+  if (!isKnown || !isEmpty(getters) || !isEmpty(callQueue)) return undefined;
+  const hasValidators = !isEmpty(validators);
   if (!SCALARS.has(String(type.instance))) {
     const byDefault = hasValidators ? undefined : findDefault(type, undefined);
     return byDefault && { cast: undefined, isInvalid: undefined, ...byDefault };
   }
   const ofMongoose = resolveBuiltInSetters(base);
-  if (!setting.every((setter) => ofMongoose.has(sourceOf(setter)))) return undefined;
+  const isBuiltInSetter = (setter: object) => ofMongoose.has(sourceOf(setter));
+  if (!(setters as object[]).every(isBuiltInSetter)) return undefined;
   const cast = (value: unknown): unknown => applySetters.call(type, value);
   const isInvalid = (value: unknown) => isObject(doValidateSync.call(type, value));
   const byDefault = findDefault(type, cast);
@@ -230,7 +232,7 @@ function findDefault(
   cast: IndependentPath['cast'],
 ): Pick<IndependentPath, 'makeDefault'> | undefined {
   const { defaultValue } = membersOf(type);
-  const { default: declared, auto } = (type.options ?? {}) as { default?: unknown; auto?: boolean };
+  const { default: declared, auto } = type.options as { default?: unknown; auto?: boolean };
   if (defaultValue === undefined) {
     return declared === undefined && !auto ? { makeDefault: undefined } : undefined;
   }

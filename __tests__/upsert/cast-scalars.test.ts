@@ -117,7 +117,7 @@ describe('inputs of scalar values', () => {
   });
 
   it.each<[string, (schema: Schema) => void]>([
-    ...['setters', 'getters', 'validators', 'applySetters', 'doValidateSync'].map(
+    ...['setters', 'getters', 'validators', 'options', 'applySetters', 'doValidateSync'].map(
       (member): [string, (schema: Schema) => void] => [
         `${member} of paths`,
         (schema) => Object.assign(schema.path('a'), { [member]: undefined }),

@@ -93,6 +93,40 @@ describe.each([
     expect(await User.countDocuments()).toBe(1);
   });
 
+  it('a stored subdocument that is not written gets no $locals of the one that is given', async () => {
+    const seen: Doc[] = [];
+    const sub = new Schema({ city: String }) as Schema;
+    sub.pre('save', function (this: Hooked) {
+      this.$locals['given'] = this['city'];
+    } as never);
+    sub.post('save', function (this: Hooked) {
+      seen.push({ city: this['city'], given: this.$locals['given'] });
+    } as never);
+    const User = await compile(new Schema({ email, n: Number, sub }));
+    await call(User, { email: 'a', n: 1, sub: { city: 'Old' } });
+    await call(User, { email: 'a', n: 2, sub: { city: 'New' } }, { onConflict: { only: ['n'] } });
+    expect(seen).toEqual([{ city: 'Old', given: 'Old' }, { city: 'Old' }]);
+  });
+
+  it('with `middleware: false`, no error middleware sees an error', async () => {
+    const seen: unknown[] = [];
+    const schema = new Schema({ email, name: { type: String, unique: true }, n: Number });
+    schema.post('save', function (error: unknown, _: unknown, next: (error: unknown) => void) {
+      seen.push(error);
+      next(error);
+    } as never);
+    const User = await compile(schema, { conflictTarget: 'email' });
+    await User.create({ email: 'taken', name: 'taken' });
+    for (const input of [
+      { email: 'a', name: 'taken' },
+      { email: 'a', n: 'no number' },
+    ]) {
+      const error = await rejection(call(User, input, { middleware: false }));
+      expect(error).toMatchObject({ name: 'ValidationError' });
+    }
+    expect(seen).toEqual([]);
+  });
+
   it('error middleware sees what the call rejects with, and may replace it', async () => {
     const seen: unknown[] = [];
     const schema = new Schema({ email, name: { type: String, unique: true }, n: Number });

@@ -254,6 +254,16 @@ describe("onConflict: 'replace'", () => {
     expect(document).toMatchObject({ name: '$email', meta: { $x: '$name' } });
   });
 
+  it('stores a name that begins with $, as save() does', async () => {
+    const schema = new Schema({ email: { type: String, unique: true } }, { strict: false });
+    const Loose = await compile(schema as Schema);
+    for (const value of [1, 2]) {
+      const input = { email: 'a', $price: value };
+      await Loose.saveOrUpsert(input, { onConflict: 'replace' });
+      expect(await Loose.collection.findOne()).toMatchObject(input);
+    }
+  });
+
   it('makes one document of 50 calls at once', async () => {
     const calls = Array.from({ length: 50 }, (_, n) =>
       User.saveOrUpsert({ email: 'a@x', name: `n${String(n)}` }, { onConflict: 'replace' }),
@@ -280,6 +290,19 @@ describe('onConflict: { only } and { except }', () => {
   const PATHS = { ...STORED, updatedAt: expect.any(Date) as Date };
 
   it('creates a document with all of the input', insertsAllOf({ onConflict: { only: ['name'] } }));
+
+  it('unsets a path that middleware sets in a new document only', async () => {
+    const schema = new Schema({ email: { type: String, unique: true }, name: String });
+    schema.pre('save', function (this: Doc) {
+      if (this['isNew']) this['name'] = 'new';
+    } as never);
+    const Named = await compile(schema);
+    const options = { onConflict: { only: ['name'] } } as const;
+    await Named.saveOrUpsert({ email: 'a', name: undefined }, options);
+    expect(await Named.collection.findOne()).toMatchObject({ email: 'a', name: 'new' });
+    await Named.saveOrUpsert({ email: 'a', name: undefined }, options);
+    expect(await Named.collection.findOne()).not.toHaveProperty('name');
+  });
 
   it.each<[NonNullable<SaveOrUpsertOptions['onConflict']>, object]>([
     [{ only: ['name'] }, { ...PATHS, name: 'New' }],

@@ -1,6 +1,5 @@
 /** Reads the indexes of a collection. One round trip; a second if the server does not know an option. */
 import type { AnyModel } from '../mongoose-internals';
-import { isObject } from '../options/is-object';
 import type { IndexSpec } from './declared-index';
 
 export interface DatabaseIndex {
@@ -110,7 +109,7 @@ function toCollation(collation: Record<string, unknown>): Record<string, unknown
 
 /** The code of a server's error; undefined for anything else. */
 export function codeOf(error: unknown): unknown {
-  return isObject(error) ? error['code'] : undefined;
+  return (Object(error) as { code?: unknown }).code;
 }
 
 /** True for an answer that does not depend on the option, and for errors that are not the server's. */
