@@ -45,8 +45,9 @@ describe.each([
   it('imports a CSV row by row, and offers the results as CSV', async () => {
     const page = await visit('/import');
     await press(page, 'Import');
-    if (!javaScriptEnabled) await page.reload();
     const download = page.getByRole('link', { name: 'Download' });
+    // Without JavaScript a visitor reloads the page until the import has ended.
+    while (!javaScriptEnabled && !(await download.isVisible())) await page.reload();
     await download.waitFor();
     const outcomes = (await page.locator('tbody td:last-child').allInnerTexts()).map(
       (text) => text.split('\n')[0],
