@@ -108,26 +108,8 @@ describe.each([
     expect(seen).toEqual([{ city: 'Old', given: 'Old' }, { city: 'Old' }]);
   });
 
-  it('with `middleware: false`, no error middleware sees an error', async () => {
-    const seen: unknown[] = [];
-    const schema = new Schema({ email, name: { type: String, unique: true }, n: Number });
-    schema.post('save', function (error: unknown, _: unknown, next: (error: unknown) => void) {
-      seen.push(error);
-      next(error);
-    } as never);
-    const User = await compile(schema, { conflictTarget: 'email' });
-    await User.create({ email: 'taken', name: 'taken' });
-    for (const input of [
-      { email: 'a', name: 'taken' },
-      { email: 'a', n: 'no number' },
-    ]) {
-      const error = await rejection(call(User, input, { middleware: false }));
-      expect(error).toMatchObject({ name: 'ValidationError' });
-    }
-    expect(seen).toEqual([]);
-  });
-
-  it('error middleware sees what the call rejects with, and may replace it', async () => {
+  /** A model whose error middleware notes each error and replaces it. */
+  async function replacingErrors(): Promise<{ User: AnyModel; seen: unknown[] }> {
     const seen: unknown[] = [];
     const schema = new Schema({ email, name: { type: String, unique: true }, n: Number });
     schema.post('save', function (error: unknown, _: unknown, next: (error: unknown) => void) {
@@ -136,10 +118,26 @@ describe.each([
     } as never);
     const User = await compile(schema, { conflictTarget: 'email' });
     await User.create({ email: 'taken', name: 'taken' });
-    for (const input of [
-      { email: 'a', name: 'taken' },
-      { email: 'a', n: 'no number' },
-    ]) {
+    return { User, seen };
+  }
+
+  const FAILING = [
+    { email: 'a', name: 'taken' },
+    { email: 'a', n: 'no number' },
+  ];
+
+  it('with `middleware: false`, no error middleware sees an error', async () => {
+    const { User, seen } = await replacingErrors();
+    for (const input of FAILING) {
+      const error = await rejection(call(User, input, { middleware: false }));
+      expect(error).toMatchObject({ name: 'ValidationError' });
+    }
+    expect(seen).toEqual([]);
+  });
+
+  it('error middleware sees what the call rejects with, and may replace it', async () => {
+    const { User, seen } = await replacingErrors();
+    for (const input of FAILING) {
       const error = (await rejection(call(User, input))) as Error;
       expect(error.message).toBe('replaced');
       expect(error.cause).toBe(seen.at(-1));
