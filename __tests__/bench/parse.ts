@@ -40,7 +40,7 @@ export function benchParse(): Row[] {
   const ratio = Math.max(...worst);
   return [
     {
-      what: 'reading an error text: time per byte of 1 MB over that of 1 kB, the worst of 8 hostile texts',
+      what: 'reading an error message: time per byte of 1 MB over that of 1 kB, the worst of 8 hostile messages',
       measured: ratio.toFixed(2),
       bar: 'at most 1.1',
       isMet: ratio <= 1.1,
