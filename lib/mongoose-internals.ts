@@ -194,8 +194,8 @@ const SCALARS = new Set(['String', 'Number', 'Boolean', 'Date', 'ObjectId']);
 
 /**
  * Undefined if a setter, getter or default may read the document. Relies on `setters`, `getters`,
- * `validators`, `options`, `defaultValue`, `applySetters()` and `doValidateSync()` of paths, and on `callQueue` of
- * schemas; undefined if one is missing.
+ * `validators`, `options`, `defaultValue`, `applySetters()` and `doValidateSync()` of paths, and on
+ * `callQueue` of schemas; undefined if one is missing.
  */
 export function findIndependentPath(
   { base, schema }: AnyModel,
@@ -215,9 +215,7 @@ export function findIndependentPath(
     const byDefault = hasValidators ? undefined : findDefault(type, undefined);
     return byDefault && { cast: undefined, isInvalid: undefined, ...byDefault };
   }
-  const ofMongoose = resolveBuiltInSetters(base);
-  const isBuiltInSetter = (setter: object) => ofMongoose.has(sourceOf(setter));
-  if (!(setters as object[]).every(isBuiltInSetter)) return undefined;
+  if (!(setters as object[]).every((setter) => isOfMongoose(base, setter))) return undefined;
   const cast = (value: unknown): unknown => applySetters.call(type, value);
   const isInvalid = (value: unknown) => isObject(doValidateSync.call(type, value));
   const byDefault = findDefault(type, cast);
@@ -240,25 +238,11 @@ function findDefault(
   if (cast === undefined) return undefined;
   const castDefault = (value: unknown) => (value === undefined ? undefined : cast(value));
   if (typeof defaultValue !== 'function') return { makeDefault: () => castDefault(defaultValue) };
-  const isOfMongoose = auto === true && defaultValue.name === 'defaultId';
+  const isNewId = auto === true && defaultValue.name === 'defaultId';
   const isIndependent =
-    isOfMongoose || defaultValue === Date.now || WITHOUT_PARAMETERS.test(sourceOf(defaultValue));
+    isNewId || defaultValue === Date.now || WITHOUT_PARAMETERS.test(sourceOf(defaultValue));
   if (!isIndependent) return undefined;
   return { makeDefault: () => castDefault((defaultValue as () => unknown)()) };
-}
-
-const builtInSetters = new WeakMap<Mongoose, Set<string>>();
-
-/** The sources of the setters that Mongoose makes of options; they do not read a new document. */
-function resolveBuiltInSetters(base: Mongoose): Set<string> {
-  let sources = builtInSetters.get(base);
-  if (sources === undefined) {
-    const text = { type: String, lowercase: true, uppercase: true, trim: true, immutable: true };
-    const { paths } = new base.Schema({ text }) as AnySchema;
-    const setters = Object.values(paths).flatMap((type) => membersOf(type)['setters'] as object[]);
-    builtInSetters.set(base, (sources = new Set(setters.map(sourceOf))));
-  }
-  return sources;
 }
 
 /**
@@ -455,35 +439,46 @@ export interface Hook {
   errorHandler?: boolean;
 }
 
-const builtInSources = new WeakMap<Mongoose, Set<string>>();
-const builtIn = new WeakMap<object, boolean>();
+const sourcesOfMongoose = new WeakMap<Mongoose, Set<string>>();
+const ofMongoose = new WeakMap<object, boolean>();
 
 /**
- * True for Mongoose's own middleware. Names prove nothing, because users also name functions
- * `validateBeforeSave`. So its source is compared with the middleware of a schema without any user
- * middleware. Relies on a new `Mongoose` adding its own plugins when it compiles a model; a function that
- * is not recognized counts as the user's, and runs.
+ * True for Mongoose's own middleware. Relies on a new `Mongoose` adding its own plugins when it compiles a
+ * model.
  */
 export function isBuiltIn({ base }: AnyModel, { fn }: Hook): boolean {
-  let isOwn = builtIn.get(fn);
+  return isOfMongoose(base, fn);
+}
+
+/**
+ * True for a function that Mongoose itself adds to schemas: middleware, and the setters that it makes of
+ * options. Names prove nothing, because users also name functions `validateBeforeSave`. So its source is
+ * compared with the functions of a schema without any of a user. A function that is not recognized counts
+ * as the user's.
+ */
+function isOfMongoose(base: Mongoose, fn: object): boolean {
+  let isOwn = ofMongoose.get(fn);
   if (isOwn === undefined) {
-    let sources = builtInSources.get(base);
-    if (sources === undefined) builtInSources.set(base, (sources = readBuiltInSources(base)));
-    builtIn.set(fn, (isOwn = sources.has(sourceOf(fn))));
+    let sources = sourcesOfMongoose.get(base);
+    if (sources === undefined) sourcesOfMongoose.set(base, (sources = readSourcesOfMongoose(base)));
+    ofMongoose.set(fn, (isOwn = sources.has(sourceOf(fn))));
   }
   return isOwn;
 }
 
-function readBuiltInSources(base: Mongoose): Set<string> {
+function readSourcesOfMongoose(base: Mongoose): Set<string> {
   const fresh = new base.Mongoose();
   // Nothing is sent: it is not connected, and asked for no collection and no index.
   const options = { timestamps: true, autoCreate: false, autoIndex: false };
-  const { schema } = fresh.model('BuiltIn', new fresh.Schema({}, options));
+  const text = { type: String, lowercase: true, uppercase: true, trim: true, immutable: true };
+  const { schema } = fresh.model('BuiltIn', new fresh.Schema({ text }, options));
   const hooks = (['pre', 'post'] as const).flatMap((kind) => [
     ...(findMiddleware(schema, kind, 'save') ?? []),
     ...(findMiddleware(schema, kind, 'validate') ?? []),
   ]);
-  return new Set(hooks.map(({ fn }) => sourceOf(fn)));
+  const setters = Object.values({ ...schema.paths }).flatMap((type) => membersOf(type)['setters']);
+  const functions = [...hooks.map(({ fn }) => fn), ...setters];
+  return new Set(functions.filter((one) => typeof one === 'function').map(sourceOf));
 }
 
 function sourceOf(fn: object): string {

@@ -36,15 +36,14 @@ export function sameBytesFor({ base }: AnyModel): IsSameValue {
 }
 
 function isInt32(value: unknown): value is { value: number } {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    '_bsontype' in value &&
-    value._bsontype === 'Int32'
-  );
+  return isOfBsonType(value, 'Int32');
+}
+
+export function isObjectId(value: unknown): value is { toHexString(): string } {
+  return isOfBsonType(value, 'ObjectId');
 }
 
 /** By structure: the driver may be another copy. */
-export function isObjectId(value: unknown): value is { toHexString(): string } {
-  return isObject(value) && value['_bsontype'] === 'ObjectId';
+function isOfBsonType(value: unknown, type: string): boolean {
+  return isObject(value) && value['_bsontype'] === type;
 }

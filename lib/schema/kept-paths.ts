@@ -1,5 +1,5 @@
 /** The paths that never change once they are written, and the names of the timestamps. Pure. */
-import type { AnySchema, PathType } from '../mongoose-internals';
+import type { AnyModel, AnySchema, PathType } from '../mongoose-internals';
 import { findPathType } from './path';
 import { findShardKey } from './shard-key';
 
@@ -57,10 +57,11 @@ function readTimestampPaths(schema: AnySchema): TimestampPaths {
   return { ...pathOf('createdAt'), ...pathOf('updatedAt') };
 }
 
-/** The time of the schema's option `timestamps.currentTime`; undefined if it is not set. */
-export function currentTimeOf(schema: AnySchema): unknown {
-  const { timestamps } = schema.options;
-  return typeof timestamps === 'object' ? timestamps.currentTime?.() : undefined;
+/** The time of the schema's option `timestamps.currentTime`, else that of Mongoose. */
+export function currentTimeOf({ schema, base }: AnyModel): unknown {
+  const { timestamps } = (schema as AnySchema).options;
+  const own: unknown = typeof timestamps === 'object' ? timestamps.currentTime?.() : undefined;
+  return own ?? base.now();
 }
 
 /** The paths directly below a nested object or a subdocument. A Map counts as one path. */

@@ -1,6 +1,7 @@
 /** `Model.saveOrUpsertMany()`: reads inputs in batches, prepares and sends each batch, counts the results. */
 import { addHidden } from '../../convert/validation-error';
 import { findSession, type AnyModel } from '../../mongoose-internals';
+import { isObject } from '../../options/is-object';
 import { show } from '../../options/show';
 import { findTargets } from '../../schema/conflict-target';
 import { startUpsertCall, type UpsertCall } from '../prepare/prepare-upsert';
@@ -94,9 +95,8 @@ export async function saveOrUpsertMany(
 }
 
 function checkInputs(inputs: unknown): asserts inputs is Inputs {
-  const isObject = typeof inputs === 'object' && inputs !== null;
-  if (isObject && (Symbol.iterator in inputs || Symbol.asyncIterator in inputs)) return;
-  if (isObject && 'then' in inputs) {
+  if (isObject(inputs) && (Symbol.iterator in inputs || Symbol.asyncIterator in inputs)) return;
+  if (isObject(inputs) && 'then' in inputs) {
     throw new TypeError(
       'saveOrUpsertMany: the inputs are a promise; await it: saveOrUpsertMany(await inputs).',
     );
@@ -167,7 +167,7 @@ function addTo(
 ): void {
   for (const [position, row] of rows.entries()) {
     if (row.outcome === undefined) continue;
-    // The result shares this object with the row, because readMissingIds() may still set its `_id`.
+    // The result shares this object with the row, because completeIds() may still set its `_id`.
     const outcome = { index: start + position, ...row.outcome };
     row.outcome = outcome;
     if (isListed || 'error' in outcome) result.results.push(outcome);

@@ -16,40 +16,20 @@ export type CastScalars = (input: object) => Fields | undefined;
 
 /** Undefined if a path of the model needs a document even where the input does not give it. */
 export function findCastScalars(model: AnyModel): CastScalars | undefined {
-  const schema = model.schema as AnySchema;
   const paths = findPaths(model);
-  const { createdAt, updatedAt } = timestampPaths(schema);
-  const scalars = ['_id', createdAt, updatedAt].filter((path) => path !== undefined);
-  if (!scalars.every((path) => paths?.get(path)?.cast) || paths === undefined) return undefined;
-  const castTime = (path: string, now: unknown) => paths.get(path)?.cast?.(now);
-  const hasTimestamps = scalars.length > 1;
-  const all = [...paths];
+  if (paths === undefined) return undefined;
+  const times = timestampPaths(model.schema as AnySchema);
+  const required = ['_id', ...(Object.values(times) as string[])];
+  if (!required.every((path) => paths.get(path)?.cast)) return undefined;
+  const { updatedAt } = times;
   const castAll = (input: object): Fields | undefined => {
-    // Without a prototype, because a path may be called `valueOf`.
-    const document = Object.create(null) as Fields;
-    for (const [path, value] of Object.entries(input) as [string, unknown][]) {
-      const cast = isScalar(value) ? paths.get(path)?.cast : undefined;
-      const casted = cast?.(value);
-      if (casted === undefined) return undefined;
-      document[path] = casted;
-    }
-    const isUpdatedAtGiven = updatedAt !== undefined && document[updatedAt] !== undefined;
-    for (const [path, { makeDefault }] of all) {
-      if (makeDefault === undefined || document[path] !== undefined) continue;
-      const value = makeDefault();
-      if (value !== undefined) document[path] = value;
-    }
-    if (hasTimestamps) {
-      const now = currentTimeOf(schema) ?? model.base.now();
-      if (createdAt && !document[createdAt]) document[createdAt] = castTime(createdAt, now);
-      if (updatedAt && (isUpdatedAtGiven || !document[updatedAt]))
-        document[updatedAt] = castTime(updatedAt, now);
-    }
-    const isStorable =
-      document['_id'] !== undefined &&
-      document['_id'] !== null &&
-      all.every(([path, { isInvalid }]) => !isInvalid?.(document[path]));
-    return isStorable ? document : undefined;
+    const document = castGiven(paths, input);
+    if (document === undefined) return undefined;
+    addDefaults(paths, document);
+    // As in `save()`: a given `updatedAt` is replaced, a default stays.
+    if (updatedAt && Object.hasOwn(input, updatedAt)) Reflect.deleteProperty(document, updatedAt);
+    setMissingTimes(model, paths, document);
+    return isStorable(paths, document) ? document : undefined;
   };
   return (input) => {
     try {
@@ -61,10 +41,47 @@ export function findCastScalars(model: AnyModel): CastScalars | undefined {
   };
 }
 
-function findPaths(model: AnyModel): Map<string, IndependentPath> | undefined {
+type Paths = Map<string, IndependentPath>;
+
+function castGiven(paths: Paths, input: object): Fields | undefined {
+  // Without a prototype, because a path may be called `valueOf`.
+  const document = Object.create(null) as Fields;
+  for (const [path, value] of Object.entries(input) as [string, unknown][]) {
+    const cast = isScalar(value) ? paths.get(path)?.cast : undefined;
+    const casted = cast?.(value);
+    if (casted === undefined) return undefined;
+    document[path] = casted;
+  }
+  return document;
+}
+
+function addDefaults(paths: Paths, document: Fields): void {
+  for (const [path, { makeDefault }] of paths) {
+    if (makeDefault === undefined || document[path] !== undefined) continue;
+    const value = makeDefault();
+    if (value !== undefined) document[path] = value;
+  }
+}
+
+function setMissingTimes(model: AnyModel, paths: Paths, document: Fields): void {
+  const names = Object.values(timestampPaths(model.schema as AnySchema) as Record<string, string>);
+  const missing = names.filter((path) => !document[path]);
+  if (missing.length === 0) return;
+  const now = currentTimeOf(model);
+  for (const path of missing) document[path] = paths.get(path)?.cast?.(now);
+}
+
+/** The server needs an `_id`. */
+function isStorable(paths: Paths, document: Fields): boolean {
+  if (document['_id'] === undefined || document['_id'] === null) return false;
+  for (const [path, { isInvalid }] of paths) if (isInvalid?.(document[path])) return false;
+  return true;
+}
+
+function findPaths(model: AnyModel): Paths | undefined {
   const { paths, options } = model.schema as AnySchema;
   if (resolveKind(model) !== undefined) return undefined;
-  const found = new Map<string, IndependentPath>();
+  const found: Paths = new Map();
   for (const [path, type] of Object.entries(paths as Record<string, PathType>)) {
     const independent = findIndependentPath(model, type);
     if (independent === undefined) return undefined;
@@ -73,8 +90,8 @@ function findPaths(model: AnyModel): Map<string, IndependentPath> | undefined {
       continue;
     }
     // A nested object that the input does not give is stored for a default in it, or with `minimize: false`.
-    const { makeDefault, isInvalid } = independent;
-    if (makeDefault ?? isInvalid ?? options.minimize === false) return undefined;
+    const isStored = independent.makeDefault !== undefined || options.minimize === false;
+    if (isStored || independent.isInvalid !== undefined) return undefined;
   }
   return found;
 }

@@ -99,12 +99,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   const scalars = castScalars?.(input);
   if (scalars === undefined) return prepareDocument(call, input);
   const paths = Object.keys(input);
-  const onInsert = {
-    document: scalars,
-    paths,
-    additions: NO_ADDITIONS,
-    updateOnlyError: undefined,
-  };
+  const onInsert = { document: scalars, paths, additions: NO_ADDITIONS };
   const located = locate(call, model, paths, onInsert);
   const timestamps = timestampPaths(model.schema as AnySchema);
   const write = planWrite(model, call.rule, located, onInsert, onInsert, timestamps);
@@ -324,10 +319,10 @@ function startTimestamps(
 
 /** Mongoose leaves out those of a base where a discriminator's own subdocuments have timestamps. */
 function setMissingTimestamps(document: AnyDocument): void {
-  const { schema, base } = document.constructor;
+  const { schema } = document.constructor;
   const isUnset = (path: string) => document.get(path, null, { getters: false }) === undefined;
   const unset = Object.values(timestampPaths(schema) as Record<string, string>).filter(isUnset);
   if (unset.length === 0) return;
-  const now = currentTimeOf(schema) ?? base.now();
+  const now = currentTimeOf(document.constructor);
   for (const path of unset) document.set(path, now);
 }
