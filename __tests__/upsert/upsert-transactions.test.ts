@@ -36,6 +36,7 @@ it.each(Object.entries(WRITES))(
   'two transactions on one key at once end with one document, and both are accounted for: %s',
   async (name, write) => {
     const runs = [0, 0];
+    const hasRead = [false, false];
     let release: () => void = () => undefined;
     const bothBegan = new Promise<void>((resolve) => (release = resolve));
     const transaction = (n: number) =>
@@ -43,7 +44,8 @@ it.each(Object.entries(WRITES))(
         runs[n] = (runs[n] ?? 0) + 1;
         // A snapshot from before the other has written.
         await User.findOne({ email: 'a' }).session(session);
-        if (runs[0] && runs[1]) release();
+        hasRead[n] = true;
+        if (hasRead.every(Boolean)) release();
         await bothBegan;
         return write(session, n + 1);
       });
