@@ -475,6 +475,106 @@ describe('many inputs', () => {
       });
     });
 
+    describe('the next one is compared with what is stored', () => {
+      const email = { type: String, unique: true };
+      const plain = () => new Schema({ email, name: { ...email, sparse: true } });
+      const withHook = (when: 'pre' | 'post') => {
+        const schema = plain();
+        if (when === 'pre') schema.pre('save', none);
+        else schema.post('save', none);
+        return schema;
+      };
+      const collated = () => {
+        const schema = new Schema({ email: String });
+        schema.index({ email: 1 }, { unique: true, collation: { locale: 'en', strength: 2 } });
+        return schema;
+      };
+      const others = [{ email: 'a@x' }, { email: 'b@x' }, { email: 'c@x' }];
+
+      /** True if the query for a batch of one input is sent before the one before it is written. */
+      async function isAhead(schema: Schema, inputs: object[], options: object): Promise<boolean> {
+        const queries: boolean[] = [];
+        let isSent = false;
+        const Model = await compile(schema);
+        const { collection } = Model;
+        const find = collection.find.bind(collection) as (...args: unknown[]) => never;
+        jest.spyOn(collection, 'find').mockImplementation((...args: unknown[]) => {
+          queries.push(isSent);
+          return find(...args);
+        });
+        const send = collection.bulkWrite.bind(collection);
+        jest.spyOn(collection, 'bulkWrite').mockImplementation(async (...args) => {
+          isSent = true;
+          const result = await send(...args);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          isSent = false;
+          return result;
+        });
+        const result = await Model.saveOrUpsertMany(inputs, { batchSize: 1, ...options });
+        expect(result.failed).toBe(0);
+        const [first, ...next] = queries;
+        expect([first, next.length >= inputs.length - 1]).toEqual([false, true]);
+        return next.some(Boolean);
+      }
+
+      it.each<[string, () => Schema, object]>([
+        ['without middleware', plain, {}],
+        ['without middleware, in order', plain, { ordered: true }],
+        ["with pre('save')", () => withHook('pre'), {}],
+        ['under a collation', collated, {}],
+      ])('%s', async (...[, schema, options]) => {
+        expect(await isAhead(schema(), others, options)).toBe(true);
+      });
+
+      it.each<[string, () => Schema, object[], object]>([
+        ['a key is in both', plain, [{ email: 'a@x' }, { email: 'a@x' }], {}],
+        [
+          'the collation takes two keys for one',
+          collated,
+          [{ email: 'a@x' }, { email: 'A@x' }],
+          {},
+        ],
+        ['the conflict targets differ', plain, [{ email: 'a@x' }, { name: 'n' }], {}],
+        ["pre('save') runs in order", () => withHook('pre'), others, { ordered: true }],
+        ["post('save') may write", () => withHook('post'), others, {}],
+      ])('not before the last one is sent where %s', async (...[, schema, inputs, options]) => {
+        expect(await isAhead(schema(), inputs, options)).toBe(false);
+      });
+
+      it('not before the last one is sent in a session', async () => {
+        await mongoose.connection.transaction(async (session) => {
+          expect(await isAhead(plain(), others, { session })).toBe(false);
+        });
+      });
+
+      it('and an error of that query rejects in its turn', async () => {
+        const { collection } = User;
+        const find = collection.find.bind(collection) as (...args: unknown[]) => never;
+        const lost = new Error('connection lost');
+        jest
+          .spyOn(collection, 'find')
+          .mockImplementationOnce(find)
+          .mockImplementationOnce(() => {
+            throw lost;
+          });
+        const error = await rejection(User.saveOrUpsertMany(others, { batchSize: 1 }));
+        expect(error).toBe(lost);
+        expect(error).toMatchObject({ partialResult: { created: 1, failed: 0 } });
+        expect(await User.countDocuments()).toBe(1);
+      });
+    });
+
+    it('what is stored comes in one answer', async () => {
+      const inputs = Array.from({ length: 300 }, (_, n) => ({
+        email: `${String(n)}@x`,
+        name: 'N',
+      }));
+      await User.saveOrUpsertMany(inputs);
+      const commands = watchCommands(mongoose);
+      expect(await User.saveOrUpsertMany(inputs)).toMatchObject({ unchanged: 300 });
+      expect(commands.take().map((command) => Object.keys(command)[0])).toEqual(['find']);
+    });
+
     it('a source of inputs is closed if the call ends early, and a slow one does not hold it up', async () => {
       const closed: string[] = [];
       async function* inputs(name: string, wait: Promise<void>) {

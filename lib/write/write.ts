@@ -64,12 +64,14 @@ export function pathsOf(
   update: object,
   isCounted: (operator: string) => boolean = () => true,
 ): string[] {
-  return Object.entries(update).flatMap(([operator, operand]: [string, unknown]) => {
-    if (!isCounted(operator) || !isObject(operand)) return [];
-    const paths = Object.keys(operand);
+  const paths: string[] = [];
+  for (const [operator, operand] of Object.entries(update) as [string, unknown][]) {
+    if (!isCounted(operator) || !isObject(operand)) continue;
+    for (const path of Object.keys(operand)) paths.push(path);
     // $rename also writes the path that its operand names.
-    return operator === '$rename' ? [...paths, ...Object.values(operand).map(String)] : paths;
-  });
+    if (operator === '$rename') paths.push(...Object.values(operand).map(String));
+  }
+  return paths;
 }
 
 /** `contacts.$.email` and `contacts.0.email` are `contacts.email`. */

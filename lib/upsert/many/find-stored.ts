@@ -98,6 +98,8 @@ function toReading(
       [POSITIONS]: toPositions(entries),
     },
     readPreference: 'primary',
+    // All in the first answer. With one less the server would keep the cursor open.
+    batchSize: entries.length + 1,
     promoteValues: false,
     ...(target.collation && { collation: target.collation }),
     ...(session && { session }),
@@ -114,9 +116,8 @@ function toPositions(entries: Entry[]): object {
   const values = entries.map(({ row }) => toValue(row));
   const position = { $indexOfArray: [{ $literal: values }, key] };
   const positions = new Map(entries.map(({ row }, at) => [row, at]));
-  const groups = toChains(entries.map(({ row }) => row)).map((rows) =>
-    rows.map((row) => positions.get(row) as number),
-  );
+  const chains = [...toChains(entries.map(({ row }) => row)).values()];
+  const groups = chains.map((rows) => rows.map((row) => positions.get(row) as number));
   if (groups.length === entries.length) return position;
   // Under a collation several keys may be equal: those are in one group.
   const groupOf: number[] = [];

@@ -14,12 +14,26 @@ import { toChains, toKeyText } from './to-chains';
 /** So many rows are prepared before anything else that waits has its turn, such as an answer of the server. */
 const ROWS_AT_ONCE = 50;
 
+export interface PreparedBatch {
+  /** Each input ready to be sent, or with the error that it fails with. */
+  rows: Row[];
+  /** The rows that can be sent, by key. */
+  chains: Map<string, ReadyRow[]>;
+  /** Set once the rows are compared with what is stored. */
+  comparison?: Promise<void>;
+}
+
+/** Nothing is sent or read. */
+export async function prepareBatch(call: UpsertCall, inputs: unknown[]): Promise<PreparedBatch> {
+  const rows = await prepareRows(call, inputs);
+  return { rows, chains: toChains(rows.filter(isReady)) };
+}
+
 /**
- * Each input ready to be sent, or with the error that it fails with. Nothing is sent or read. Middleware and
- * validators that take their time run for all inputs at once; without any, one input after the other holds
- * no more than one document at a time.
+ * Middleware and validators that take their time run for all inputs at once; without any, one input after
+ * the other holds no more than one document at a time.
  */
-export async function prepareRows(call: UpsertCall, inputs: unknown[]): Promise<Row[]> {
+async function prepareRows(call: UpsertCall, inputs: unknown[]): Promise<Row[]> {
   const cast = new Map<AnyModel, Promise<object>>();
   if (!call.isPlain) return Promise.all(inputs.map((input) => prepareRow(call, input, cast)));
   const rows: Row[] = [];
@@ -30,34 +44,59 @@ export async function prepareRows(call: UpsertCall, inputs: unknown[]): Promise<
   return rows;
 }
 
+const isReady = (row: Row): row is ReadyRow => row.prepared !== undefined;
+
+/**
+ * Compares the rows with what is stored, while the batch before is still being sent, unless one may write a
+ * document of the other: both have the same conflict target, and no key is in both.
+ */
+export function compareAhead(call: UpsertCall, before: PreparedBatch, batch: PreparedBatch): void {
+  const keys = [...batch.chains.keys()];
+  const targets = [before, batch].flatMap(({ chains }) =>
+    [...chains.values()].map(([row]) => row?.prepared.target.name),
+  );
+  if (new Set(targets).size > 1 || keys.some((key) => before.chains.has(key))) return;
+  batch.comparison = compareBatch(call, batch);
+  // Awaited only when the batch is sent; its error must not count as unhandled until then.
+  batch.comparison.catch(() => undefined);
+}
+
+/** Only the first row of each key is compared: the next one finds what the first has written. */
+async function compareBatch(
+  { model, options }: UpsertCall,
+  { chains }: PreparedBatch,
+): Promise<void> {
+  const all = [...chains.values()];
+  for (const row of all.flatMap((chain) => chain.slice(1))) {
+    row.update = buildUpdate(row.prepared.write, await row.operators, true);
+  }
+  await skipUnchanged(
+    model,
+    options,
+    all.flatMap((chain) => chain.slice(0, 1)),
+  );
+}
+
 /**
  * Sets the outcome of the rows. Rejects only with an error of the whole batch: a lost connection, or the
  * first error in a transaction. A row has no outcome if an ordered batch stopped before it, or if the
  * batch rejected before the row's result was known.
  */
 export async function runBatch(
-  { model, options }: UpsertCall,
-  rows: Row[],
+  call: UpsertCall,
+  batch: PreparedBatch,
   ordered: boolean,
 ): Promise<void> {
+  const { model, options } = call;
+  const { rows, chains } = batch;
+  await (batch.comparison ?? compareBatch(call, batch));
   const session = findSession(model, options.session);
-  const batch = { model, session, maxRetries: findMaxRetries(model, options), ordered };
-  const ready = rows.filter((row): row is ReadyRow => row.prepared !== undefined);
-  const chains = toChains(ready);
-  // Only the first row of each key is compared: the next one finds what the first has written.
-  await skipUnchanged(
-    model,
-    options,
-    chains.flatMap((chain) => chain.slice(0, 1)),
-  );
-  for (const row of chains.flatMap((chain) => chain.slice(1))) {
-    row.update = buildUpdate(row.prepared.write, await row.operators, true);
-  }
+  const sending = { model, session, maxRetries: findMaxRetries(model, options), ordered };
   try {
-    if (ordered) await sendInOrder(batch, rows);
-    else await sendChains(batch, chains);
+    if (ordered) await sendInOrder(sending, rows);
+    else await sendChains(sending, [...chains.values()]);
   } finally {
-    for (const row of ready) {
+    for (const row of rows.filter(isReady)) {
       const { prepared, outcome } = row;
       if (outcome === undefined || !('error' in outcome)) continue;
       // Without the document there is no middleware either.

@@ -8,7 +8,7 @@ import { startUpsertCall, type UpsertCall } from '../prepare/prepare-upsert';
 import { checkOptionsOfMany, type SaveOrUpsertManyOptions } from '../upsert-options';
 import { completeIds } from './complete-ids';
 import { runPostSaveOfRows } from './run-post-save-of-rows';
-import { prepareRows, runBatch } from './run-batch';
+import { compareAhead, prepareBatch, runBatch, type PreparedBatch } from './run-batch';
 import type { Row } from './send-rows';
 
 /** The result of one input. */
@@ -73,9 +73,10 @@ export async function saveOrUpsertMany(
   } as const;
   let done = 0;
   try {
-    for await (const rows of prepareAhead(call, toBatches(inputs, batchSize), ordered)) {
+    for await (const batch of prepareAhead(call, toBatches(inputs, batchSize), ordered)) {
+      const { rows } = batch;
       try {
-        await runBatch(call, rows, ordered);
+        await runBatch(call, batch, ordered);
       } finally {
         // If the batch rejects, `partialResult` of the error must count what is already written.
         addTo(result, rows, done, counting);
@@ -119,30 +120,36 @@ async function* toBatches(inputs: Inputs, size: number): AsyncGenerator<unknown[
 }
 
 /**
- * The rows of each batch. While a batch is sent, the next one is prepared, unless its middleware may depend
- * on what was sent: in order, or in a session, which takes one command at a time.
+ * Each batch, prepared. While one is sent, the next one is prepared, and compared with what is stored, unless
+ * its middleware may depend on what was sent: in order, or in a session, which takes one command at a time.
  */
 async function* prepareAhead(
   call: UpsertCall,
   batches: AsyncGenerator<unknown[]>,
   ordered: boolean,
-): AsyncGenerator<Row[]> {
-  const { model, options, isPlain } = call;
-  const isAhead = isPlain || !(ordered || findSession(model, options.session));
+): AsyncGenerator<PreparedBatch> {
+  const { model, options, isPlain, keepsDocuments } = call;
+  const session = findSession(model, options.session);
+  const isPreparedAhead = isPlain || !(ordered || session);
+  // Middleware that runs after the write may write documents of the next batch.
+  const isComparedAhead = isPreparedAhead && !session && !keepsDocuments;
   const reading = { isPending: false };
-  const prepareNext = async (): Promise<Row[] | undefined> => {
+  const prepareNext = async (sent?: PreparedBatch): Promise<PreparedBatch | undefined> => {
     reading.isPending = true;
-    const batch = await batches.next().finally(() => (reading.isPending = false));
-    return batch.done ? undefined : prepareRows(call, batch.value);
+    const inputs = await batches.next().finally(() => (reading.isPending = false));
+    if (inputs.done) return undefined;
+    const batch = await prepareBatch(call, inputs.value);
+    if (sent && isComparedAhead) compareAhead(call, sent, batch);
+    return batch;
   };
   try {
     let next = prepareNext();
-    for (let rows = await next; rows !== undefined; rows = await next) {
-      if (isAhead) next = prepareNext();
+    for (let batch = await next; batch !== undefined; batch = await next) {
+      if (isPreparedAhead) next = prepareNext(batch);
       // Awaited only after the batch is sent; its error must not count as unhandled until then.
       next.catch(() => undefined);
-      yield rows;
-      if (!isAhead) next = prepareNext();
+      yield batch;
+      if (!isPreparedAhead) next = prepareNext();
     }
   } finally {
     // After an error, or the end of an ordered call. A read that never ends must not delay it.

@@ -8,8 +8,10 @@ export function toKeyText({ target, key }: Pick<PreparedUpsert, 'target' | 'key'
   return toComparable([target.name, ...Object.values(key)]);
 }
 
-/** The rows of each key, in order. */
-export function toChains<R extends Pick<ReadyRow, 'prepared' | 'keyText'>>(rows: R[]): R[][] {
+/** The rows of each key, in order, under a string for the key. */
+export function toChains<R extends Pick<ReadyRow, 'prepared' | 'keyText'>>(
+  rows: R[],
+): Map<string, R[]> {
   const chains = new Map<string, R[]>();
   for (const row of rows) {
     const { prepared, keyText } = row;
@@ -18,7 +20,7 @@ export function toChains<R extends Pick<ReadyRow, 'prepared' | 'keyText'>>(rows:
     if (chain) chain.push(row);
     else chains.set(group, [row]);
   }
-  return [...chains.values()];
+  return chains;
 }
 
 /** Maps strings that a collation considers equal to one string. Others may share it: they only wait. */

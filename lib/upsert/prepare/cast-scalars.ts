@@ -9,7 +9,7 @@ import {
   type PathType,
 } from '../../mongoose-internals';
 import { currentTimeOf, timestampPaths } from '../../schema/kept-paths';
-import type { Fields } from './paths-and-values';
+import { valueAt, type Fields } from './paths-and-values';
 
 /** Returns the new document, or undefined if only a Mongoose document can say what is stored. */
 export type CastScalars = (input: object) => Fields | undefined;
@@ -44,8 +44,7 @@ export function findCastScalars(model: AnyModel): CastScalars | undefined {
 type Paths = Map<string, IndependentPath>;
 
 function castGiven(paths: Paths, input: object): Fields | undefined {
-  // Without a prototype, because a path may be called `valueOf`.
-  const document = Object.create(null) as Fields;
+  const document: Fields = {};
   for (const [path, value] of Object.entries(input) as [string, unknown][]) {
     const cast = isScalar(value) ? paths.get(path)?.cast : undefined;
     const casted = cast?.(value);
@@ -57,7 +56,7 @@ function castGiven(paths: Paths, input: object): Fields | undefined {
 
 function addDefaults(paths: Paths, document: Fields): void {
   for (const [path, { makeDefault }] of paths) {
-    if (makeDefault === undefined || document[path] !== undefined) continue;
+    if (makeDefault === undefined || Object.hasOwn(document, path)) continue;
     const value = makeDefault();
     if (value !== undefined) document[path] = value;
   }
@@ -65,7 +64,7 @@ function addDefaults(paths: Paths, document: Fields): void {
 
 function setMissingTimes(model: AnyModel, paths: Paths, document: Fields): void {
   const names = Object.values(timestampPaths(model.schema as AnySchema) as Record<string, string>);
-  const missing = names.filter((path) => !document[path]);
+  const missing = names.filter((path) => !valueAt(document, path));
   if (missing.length === 0) return;
   const now = currentTimeOf(model);
   for (const path of missing) document[path] = paths.get(path)?.cast?.(now);
@@ -74,7 +73,7 @@ function setMissingTimes(model: AnyModel, paths: Paths, document: Fields): void 
 /** The server needs an `_id`. */
 function isStorable(paths: Paths, document: Fields): boolean {
   if (document['_id'] === undefined || document['_id'] === null) return false;
-  for (const [path, { isInvalid }] of paths) if (isInvalid?.(document[path])) return false;
+  for (const [path, { isInvalid }] of paths) if (isInvalid?.(valueAt(document, path))) return false;
   return true;
 }
 

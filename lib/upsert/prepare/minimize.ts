@@ -4,6 +4,7 @@ import { isPlainObject, withoutEmpty, type Fields, type Operators } from './path
 /** Unsets paths whose value is empty, as `save()` does. Returns the same object if nothing is empty. */
 export function minimize(operators: Operators): Operators {
   const { $set = {}, $unset } = operators;
+  if (!Object.values($set).some(isPlainObject)) return operators;
   const entries = Object.entries($set).map(
     ([path, value]) => [path, withoutEmptyIn(value)] as const,
   );

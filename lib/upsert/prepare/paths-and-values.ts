@@ -8,10 +8,12 @@ export type Operators = Partial<Record<`$${string}`, Fields>>;
 
 /** Removes operators without a path, which older servers refuse. */
 export function withoutEmpty(update: Operators): Operators {
-  const entries = Object.entries(update);
-  return Object.fromEntries(
-    entries.filter(([, fields]) => fields !== undefined && Object.keys(fields).length > 0),
-  );
+  const left: Operators = {};
+  for (const operator of Object.keys(update) as (keyof Operators)[]) {
+    const fields = update[operator];
+    if (fields !== undefined && Object.keys(fields).length > 0) left[operator] = fields;
+  }
+  return left;
 }
 
 /** Returns the path of the outermost array that contains `path`, because arrays are written as a whole. */

@@ -145,8 +145,10 @@ function toForm(dependsOnStored: boolean, hasTimes: boolean): 'operators' | 'pip
 function toIsInsert(key: Fields, filter: Fields): object {
   return '_id' in key
     ? { $lte: [{ $size: { $objectToArray: '$$ROOT' } }, Object.keys(filter).length] }
-    : { $eq: [{ $type: '$_id' }, 'missing'] };
+    : HAS_NO_ID;
 }
+
+const HAS_NO_ID = { $eq: [{ $type: '$_id' }, 'missing'] };
 
 /** True if the operators would store other values in a new document than `inserted` has. */
 function isOtherOnInsert(
@@ -159,7 +161,8 @@ function isOtherOnInsert(
   return (
     Object.entries($set).some(([path, value]) => !isSame(value, valueAt(inserted, path))) ||
     Object.keys($unset).some((path) => valueAt(inserted, path) !== undefined) ||
-    Object.entries({ ...$push, ...$addToSet }).some(isShorter)
+    Object.entries($push).some(isShorter) ||
+    Object.entries($addToSet).some(isShorter)
   );
 }
 
