@@ -74,13 +74,12 @@ function chooseFields(
   const isCertain = (path: string) =>
     serverValues.has(path) && (isPlain || isProven || !mayBeEncoded(serverValues.get(path)));
 
-  const printed = keys.filter(
-    (parts) => keyText !== undefined && keyText === toKeyText(parts, isCollated),
-  );
+  const findPrinted = () =>
+    keys.filter((parts) => keyText !== undefined && keyText === toKeyText(parts, isCollated));
   const fitting = firstNonEmpty([
-    serverValues.size === 0 ? printed : keysBy(isSame, isUnreported),
-    keysBy(isSame, isUnreported, isUnknown),
-    keysBy(isSame, isUnreported, isUnknown, ({ indexPath }) => !isCertain(indexPath)),
+    () => (serverValues.size === 0 ? findPrinted() : keysBy(isSame, isUnreported)),
+    () => keysBy(isSame, isUnreported, isUnknown),
+    () => keysBy(isSame, isUnreported, isUnknown, ({ indexPath }) => !isCertain(indexPath)),
   ]);
   const [first, ...others] = fitting;
   const hasPlace = others.every((parts) =>
@@ -104,8 +103,12 @@ function isSameKnown(
   return a?.value !== UNKNOWN && b?.value !== UNKNOWN && isSameValue(a?.value, b?.value);
 }
 
-function firstNonEmpty<T>(lists: T[][]): T[] {
-  return lists.find((list) => list.length > 0) ?? [];
+function firstNonEmpty<T>(searches: (() => T[])[]): T[] {
+  for (const search of searches) {
+    const found = search();
+    if (found.length > 0) return found;
+  }
+  return [];
 }
 
 const isNonEmpty = (value: unknown): boolean => typeof value === 'string' && value !== '';

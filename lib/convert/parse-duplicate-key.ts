@@ -131,6 +131,10 @@ function takeAfter(text: string, prefix: string): string | undefined {
 }
 
 function firstOf(text: string, delimiters: string[]): number {
-  const found = delimiters.map((delimiter) => text.indexOf(delimiter)).filter((at) => at >= 0);
-  return found.length === 0 ? text.length : Math.min(...found);
+  let first = text.length;
+  for (const delimiter of delimiters) {
+    const at = text.indexOf(delimiter);
+    if (at >= 0) first = Math.min(first, at);
+  }
+  return first;
 }

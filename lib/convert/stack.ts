@@ -30,15 +30,22 @@ export function captureFrames(): Frames {
 
 /** Sets the stack. The first line shows the message as it is when the stack is read. */
 export function setFrames(error: Error, frames: Frames): void {
-  Object.defineProperty(error, 'stack', {
-    get: () => `${error.name}: ${error.message}${frames()}`,
-    set: (value: unknown) => {
-      Object.defineProperty(error, 'stack', { value, writable: true });
-    },
-    enumerable: false,
-    configurable: true,
-  });
+  Object.defineProperty(error, FRAMES, { value: frames, configurable: true, writable: true });
+  Object.defineProperty(error, 'stack', STACK);
 }
+
+const FRAMES = Symbol('frames');
+
+/** One pair of functions for all errors: with a pair of its own, V8 would give each error its own class. */
+const STACK: PropertyDescriptor & ThisType<Error & { [FRAMES]: Frames }> = {
+  get() {
+    return `${this.name}: ${this.message}${this[FRAMES]()}`;
+  },
+  set(value: unknown) {
+    Object.defineProperty(this, 'stack', { value, writable: true, configurable: true });
+  },
+  configurable: true,
+};
 
 /** Capturing a stack takes as long as everything else together. */
 export function withoutStack<T>(make: () => T): T {
