@@ -270,18 +270,13 @@ export function findEmbeddedSchemas(schema: AnySchema): Set<AnySchema> | undefin
       const element = findElementType(type);
       return element === undefined || visitType(element);
     }
-    return [type.schema, ...discriminatorsOf(type.schema)].every((one) => {
+    return [type.schema, ...findDiscriminatorSchemas(type.schema)].every((one) => {
       if (found.has(one)) return true;
       found.add(one);
       return visit(one);
     });
   };
   return visit(schema) ? found : undefined;
-}
-
-function discriminatorsOf(schema: AnySchema): AnySchema[] {
-  const { discriminators } = membersOf(schema);
-  return isObject(discriminators) ? (Object.values(discriminators) as AnySchema[]) : [];
 }
 
 /* Documents */
