@@ -38,7 +38,7 @@ const ON_BOTH_IN_CI = [
   '/__tests__/convert/(hostile|one-element).test',
   '/__tests__/documents/snippets.test',
   '/__tests__/examples/(express-form|services).test',
-  '/__tests__/upsert/bounded-work.test',
+  '/__tests__/upsert/(bounded-work|upsert-large).test',
 ];
 const LEFT_OUT = process.env['ALL_CASES'] === '1' ? RUN_ONCE : [...RUN_ONCE, ...ON_BOTH_IN_CI];
 

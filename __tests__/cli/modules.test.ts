@@ -1,15 +1,15 @@
 import { rmSync } from 'node:fs';
 import nodeModule from 'node:module';
 import path from 'node:path';
-import { Model, Schema, type Mongoose } from 'mongoose';
-import { findFile, type loadModels } from '../../lib/cli/load-models';
+import { Model, Mongoose, Schema } from 'mongoose';
+import { findFile, loadModels } from '../../lib/cli/load-models';
 import { findError } from '../../lib/cli/find-error';
 import { parseCommand, type Command } from '../../lib/cli/parse-command';
 import { startProgress, type Terminal } from '../../lib/cli/progress';
 import { redact } from '../../lib/cli/redact';
-import type { runAudit } from '../../lib/cli/run-audit';
-import type { runExplain } from '../../lib/cli/run-explain';
-import type { preventBuilds, requireMongoose } from '../../lib/cli/user-mongoose';
+import { runAudit } from '../../lib/cli/run-audit';
+import { runExplain } from '../../lib/cli/run-explain';
+import { preventBuilds, requireMongoose } from '../../lib/cli/user-mongoose';
 import { EMAIL_IS_MISSING, makeWorkplace, type Workplace } from '../support/command';
 import { testUri, useDatabase, withMongoose } from '../support/database';
 import type { Doc } from '../support/writes';
@@ -213,27 +213,29 @@ afterAll(() => {
   rmSync(place.directory, { recursive: true });
 });
 
-interface Parts {
-  loadModels: typeof loadModels;
-  preventBuilds: typeof preventBuilds;
-  requireMongoose: typeof requireMongoose;
-  runAudit: typeof runAudit;
-  runExplain: typeof runExplain;
-  /** The one that a models file gets, nobody else. */
-  mongoose: Mongoose;
-}
-
-/** The command changes its Mongoose for good, the Model of all instances: it gets a copy of the package. */
-async function onOwnMongoose<T>(run: (parts: Parts) => Promise<T>): Promise<T> {
+/**
+ * A Mongoose that a models file gets, and nobody else. The command changes the Model of all instances for
+ * good, so what it had is put back.
+ */
+async function onOwnMongoose<T>(run: (own: Mongoose) => Promise<T>): Promise<T> {
+  const own = new Mongoose();
+  // Models files call it without its Mongoose.
+  own.model = own.model.bind(own) as never;
+  const members = Object.getOwnPropertyDescriptors(Model);
   let result: Promise<T> | undefined;
-  await jest.isolateModulesAsync(async () => {
-    const files = ['load-models', 'user-mongoose', 'run-audit', 'run-explain'];
-    const parts = files.map((file) => jest.requireActual<Partial<Parts>>(`../../lib/cli/${file}`));
-    const own = jest.requireActual<Parts['mongoose']>('mongoose');
-    result = run(Object.assign({ mongoose: own }, ...parts) as Parts);
-    // What it loads meanwhile is to be the same copy; a rejection is the caller's.
-    await result.catch(() => undefined);
-  });
+  jest.doMock('mongoose', () => own);
+  try {
+    await jest.isolateModulesAsync(async () => {
+      result = run(own);
+      // What it loads meanwhile is to be the same one; a rejection is the caller's.
+      await result.catch(() => undefined);
+    });
+  } finally {
+    jest.dontMock('mongoose');
+    for (const name of Object.keys(Model))
+      if (!(name in members)) Reflect.deleteProperty(Model, name);
+    Object.defineProperties(Model, members);
+  }
   return result as Promise<T>;
 }
 
@@ -244,7 +246,7 @@ const USER = `${HEAD} const User = model('User', ${SCHEMA});`;
 
 describe('loadModels', () => {
   const load = (name: string, text: string): Promise<string[]> =>
-    onOwnMongoose(async ({ loadModels, preventBuilds, mongoose: own }) => {
+    onOwnMongoose(async (own) => {
       preventBuilds(own);
       const models = await loadModels(path.join(app, place.write(name, text)), own);
       return models.map(({ modelName }) => modelName);
@@ -351,14 +353,14 @@ describe('loadModels', () => {
 describe('requireMongoose', () => {
   const without = () => path.join(place.directory, 'package');
   it('finds the Mongoose beside the file, else that of the working directory', () =>
-    onOwnMongoose(({ requireMongoose, mongoose: own }) => {
+    onOwnMongoose((own) => {
       expect(requireMongoose(path.join(app, 'models.js'), without())).toBe(own);
       expect(requireMongoose(path.join(without(), 'models.js'), app)).toBe(own);
       return Promise.resolve();
     }));
 
   it('names the directories that have no Mongoose', () =>
-    onOwnMongoose(({ requireMongoose }) => {
+    onOwnMongoose(() => {
       const file = path.join(without(), 'models.js');
       expect(() => requireMongoose(file, without())).toThrow(
         `mongoose is not installed, neither beside ${file} nor in ${without()}`,
@@ -394,7 +396,7 @@ async function audit(
   );
   const notes: string[] = [];
   const write = (note: unknown) => notes.push(String(note)) > 0;
-  return onOwnMongoose(async ({ runAudit, mongoose: own }) => {
+  return onOwnMongoose(async (own) => {
     try {
       const outcome = await runAudit(
         { kind: 'audit', uri, json: false, strict: false, models, ...command },
@@ -488,9 +490,7 @@ describe('runExplain', () => {
   ) => {
     const file = place.write(`explain-${String((count += 1))}.js`, models);
     const command = { kind: 'explain', text: message, models: file, uri } as const;
-    return onOwnMongoose(({ runExplain }) =>
-      runExplain(command, app, () => Promise.resolve(input)),
-    );
+    return onOwnMongoose(() => runExplain(command, app, () => Promise.resolve(input)));
   };
 
   it('reads the message of the command line, else standard input', async () => {
@@ -616,7 +616,7 @@ describe('a connection', () => {
 
 describe('preventBuilds', () => {
   it('prevents every model from creating a collection or an index; init() still resolves', () =>
-    onOwnMongoose(async ({ preventBuilds, mongoose: own }) => {
+    onOwnMongoose(async (own) => {
       preventBuilds(own);
       const schema = new own.Schema(
         { email: { type: String, unique: true } },
@@ -639,9 +639,12 @@ describe('preventBuilds', () => {
 
   it('does not change another copy of Mongoose', async () => {
     const names = ['createCollection', 'createIndexes', 'init'];
-    const read = () => names.map((name): unknown => Reflect.get(Model, name));
+    const read = (of: object = Model) => names.map((name): unknown => Reflect.get(of, name));
     const before = read();
-    await audit(USER);
+    let copy = mongoose;
+    jest.isolateModules(() => (copy = jest.requireActual('mongoose')));
+    preventBuilds(copy);
+    expect(read(copy.Model)).not.toEqual(before);
     expect(read()).toEqual(before);
     const User = mongoose.model('User', new Schema({ email: { type: String, unique: true } }));
     await User.createIndexes();

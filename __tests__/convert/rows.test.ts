@@ -7,59 +7,72 @@ import { rejection, type AnyModel } from '../support/writes';
 const mongoose = useDatabase();
 const compile = modelFactory(mongoose);
 
-const ROWS = 10_000;
 const isDuplicate = (n: number) => n % 2 === 1;
 const isInvalid = (n: number) => n % 1000 === 0;
+const duplicatesOf = (count: number) =>
+  Array.from({ length: count }, (_, n) => n).filter(isDuplicate);
 
 /** Every second row has a key that is taken; every thousandth is no document of the schema. */
-const rows = () =>
-  Array.from({ length: ROWS }, (_, n) => ({
+const rows = (count: number) =>
+  Array.from({ length: count }, (_, n) => ({
     key: isDuplicate(n) ? `taken ${String(n)}` : `free ${String(n)}`,
     size: isInvalid(n) ? 'no number' : n,
   }));
-const duplicates = Array.from({ length: ROWS }, (_, n) => n).filter(isDuplicate);
 
 let model: AnyModel;
 beforeAll(async () => {
   model = await compile(new Schema({ key: { type: String, unique: true }, size: Number }));
 });
-beforeEach(async () => {
-  await model.deleteMany();
-  await model.collection.insertMany(duplicates.map((n) => ({ key: `taken ${String(n)}` })));
-});
 
-function expectEveryRow({ validationErrors }: UniqueValidationError, operation: string) {
-  const told = validationErrors?.map((one) => [one.index, one.operation, one.errors['key']?.value]);
-  expect(told).toEqual(duplicates.map((n) => [n, operation, `taken ${String(n)}`]));
+async function seed(count: number): Promise<void> {
+  await model.collection.deleteMany();
+  const taken = duplicatesOf(count).map((n) => ({ key: `taken ${String(n)}` }));
+  await model.collection.insertMany(taken);
 }
+beforeEach(() => seed(10));
 
-it('insertMany, unordered, with rows refused by validation before', async () => {
-  const error = (await rejection(
-    model.insertMany(rows(), { ordered: false }),
-  )) as UniqueValidationError;
-  expectEveryRow(error, 'insertOne');
-  const { results } = error as unknown as { results: unknown[] };
-  expect(results).toHaveLength(ROWS);
-  expect(results[1]).toBe(error.validationErrors?.[0]);
-  expect(await model.countDocuments({ key: /^free/ })).toBe(ROWS / 2 - ROWS / 1000);
+describe('of 10,000 rows', () => {
+  const ROWS = 10_000;
+  const duplicates = duplicatesOf(ROWS);
+  beforeEach(() => seed(ROWS));
+
+  function expectEveryRow({ validationErrors }: UniqueValidationError, operation: string) {
+    const told = validationErrors?.map((one) => [
+      one.index,
+      one.operation,
+      one.errors['key']?.value,
+    ]);
+    expect(told).toEqual(duplicates.map((n) => [n, operation, `taken ${String(n)}`]));
+  }
+
+  it('insertMany, unordered, reports every duplicate, with rows refused by validation before', async () => {
+    const error = (await rejection(
+      model.insertMany(rows(ROWS), { ordered: false }),
+    )) as UniqueValidationError;
+    expectEveryRow(error, 'insertOne');
+    const { results } = error as unknown as { results: unknown[] };
+    expect(results).toHaveLength(ROWS);
+    expect(results[1]).toBe(error.validationErrors?.[0]);
+    expect(await model.countDocuments({ key: /^free/ })).toBe(ROWS / 2 - ROWS / 1000);
+  });
+
+  it('bulkWrite, unordered, reports every duplicate, with rows refused by casting before', async () => {
+    const operations = rows(ROWS).map((document) => ({ insertOne: { document } }));
+    const write = model.bulkWrite(operations as never, { ordered: false });
+    const error = (await rejection(write)) as UniqueValidationError;
+    expect(error.name).toBe('MongoBulkWriteError');
+    expectEveryRow(error, 'insertOne');
+  });
 });
 
 it('insertMany, ordered: the first duplicate and none after it', async () => {
-  const valid = rows().filter((_, n) => !isInvalid(n));
+  const valid = rows(10).filter((_, n) => !isInvalid(n));
   const error = (await rejection(model.insertMany(valid))) as UniqueValidationError;
   expect(error.validationErrors?.map(({ index }) => index)).toEqual([0]);
 });
 
-it('bulkWrite, unordered, with rows refused by casting before', async () => {
-  const operations = rows().map((document) => ({ insertOne: { document } }));
-  const write = model.bulkWrite(operations as never, { ordered: false });
-  const error = (await rejection(write)) as UniqueValidationError;
-  expect(error.name).toBe('MongoBulkWriteError');
-  expectEveryRow(error, 'insertOne');
-});
-
 it('bulkWrite, ordered: the first duplicate and none after it', async () => {
-  const operations = duplicates.map((n) => ({
+  const operations = duplicatesOf(10).map((n) => ({
     updateOne: {
       filter: { key: `taken ${String(n)}` },
       update: { key: n === 5 ? 'taken 1' : `new ${String(n)}` },

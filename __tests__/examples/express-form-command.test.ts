@@ -4,15 +4,17 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Mongoose } from 'mongoose';
 import request from 'supertest';
+import { makeWorkplace, type Workplace } from '../support/command';
 import { testUri, withMongoose } from '../support/database';
 
-// Each compiles the example and lib when it starts.
+// Each compiles the example when it starts.
 jest.setTimeout(90_000);
 
 const root = path.resolve(__dirname, '../..');
@@ -22,13 +24,26 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
+let place: Workplace;
+beforeAll(() => {
+  place = makeWorkplace();
+});
+afterAll(() => {
+  rmSync(place.directory, { recursive: true });
+});
+
 /** The example in a process of its own. Its database goes with the server, after the run. */
 function run(env: Record<string, string>) {
   const preloaded = ['ts-node/register/transpile-only', './__tests__/support/resolve-lib.ts'];
   const args = preloaded.flatMap((name) => ['-r', name]);
   const child = spawn(process.execPath, [...args, 'examples/express-form/main.ts'], {
     cwd: root,
-    env: { ...process.env, MONGODB_URI: testUri(), ...env },
+    env: {
+      ...process.env,
+      TEST_PACKAGE_ENTRY: path.join(place.directory, 'package/dist/index.js'),
+      MONGODB_URI: testUri(),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);

@@ -1,16 +1,20 @@
 /** The command line as a user runs it: a compiled file in a process of its own. */
 import { spawn } from 'node:child_process';
 import {
+  cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import ts from 'typescript';
+import type typescript from 'typescript';
 
 const root = path.resolve(__dirname, '../..');
 
@@ -48,18 +52,8 @@ interface RunOptions {
 /** A directory with `lib` as the package has it, and the Mongoose that this test run is for. */
 export function makeWorkplace(): Workplace {
   const directory = mkdtempSync(path.join(tmpdir(), 'command-'));
-  const lib = path.join(root, 'lib');
   const dist = path.join(directory, 'package/dist');
-  for (const file of readdirSync(lib, { recursive: true, encoding: 'utf8' })) {
-    if (!file.endsWith('.ts')) continue;
-    const { outputText } = ts.transpileModule(readFileSync(path.join(lib, file), 'utf8'), {
-      fileName: path.join(lib, file),
-      compilerOptions: { module: ts.ModuleKind.Node16, target: ts.ScriptTarget.ES2022 },
-    });
-    const target = path.join(dist, file.replace(/\.ts$/, '.js'));
-    mkdirSync(path.dirname(target), { recursive: true });
-    writeFileSync(target, outputText);
-  }
+  writeCompiledLib(dist);
   const modules = path.join(directory, 'app/node_modules');
   mkdirSync(modules, { recursive: true });
   symlinkSync(path.dirname(require.resolve('mongoose')), path.join(modules, 'mongoose'));
@@ -78,6 +72,42 @@ export function makeWorkplace(): Workplace {
     run: (args, { env = {}, nodeArgs = [], cwd = app, input = '' } = {}) =>
       run([...nodeArgs, path.join(dist, 'cli/main.js'), ...args], env, cwd, input),
   };
+}
+
+/** Compiled by the first that asks, in a run of more than one test file. */
+function writeCompiledLib(dist: string): void {
+  const compiled = process.env['TEST_COMPILED_LIB'];
+  if (compiled === undefined) {
+    compileLib(dist);
+    return;
+  }
+  if (!existsSync(compiled)) {
+    const own = `${compiled}-${String(process.pid)}`;
+    compileLib(own);
+    try {
+      renameSync(own, compiled);
+    } catch {
+      // Another worker was first.
+      rmSync(own, { recursive: true });
+    }
+  }
+  cpSync(compiled, dist, { recursive: true });
+}
+
+function compileLib(dist: string): void {
+  // Loaded only here, since that takes most of a second.
+  const ts = jest.requireActual<typeof typescript>('typescript');
+  const lib = path.join(root, 'lib');
+  for (const file of readdirSync(lib, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
+    const { outputText } = ts.transpileModule(readFileSync(path.join(lib, file), 'utf8'), {
+      fileName: path.join(lib, file),
+      compilerOptions: { module: ts.ModuleKind.Node16, target: ts.ScriptTarget.ES2022 },
+    });
+    const target = path.join(dist, file.replace(/\.ts$/, '.js'));
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, outputText);
+  }
 }
 
 function run(

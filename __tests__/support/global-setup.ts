@@ -1,16 +1,21 @@
-import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startEmbeddedMongoDB, type EmbeddedMongoDB } from '../../examples/embedded-mongodb';
 
 declare global {
   // `var` is the only declaration that extends globalThis.
   var embeddedMongoDB: EmbeddedMongoDB | undefined;
+  var runDirectory: string | undefined;
 }
 
 /** One server for the whole run; each test file has a database of its own (see database.ts). */
 export default async function globalSetup(): Promise<void> {
   globalThis.embeddedMongoDB = await startEmbeddedMongoDB(await makeDirectoryInMemory());
   process.env['TEST_MONGODB_URI'] = globalThis.embeddedMongoDB.uri;
+  globalThis.runDirectory = await mkdtemp(path.join(tmpdir(), NAME));
+  // Made by the first test that needs it: see command.ts.
+  process.env['TEST_COMPILED_LIB'] = path.join(globalThis.runDirectory, 'dist');
 }
 
 /** The memory that Linux offers as a file system. */

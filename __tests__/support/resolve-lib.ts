@@ -1,16 +1,15 @@
 /**
- * Preloaded by `node -r` into an example's own process: the package name leads to lib, as it does in
- * Jest, so that running the example needs no build.
+ * Preloaded by `node -r` into an example's own process: the package name leads to the compiled lib of
+ * TEST_PACKAGE_ENTRY, so that running the example needs no build.
  */
 import Module from 'node:module';
-import path from 'node:path';
 
 type Resolve = (request: string, ...rest: unknown[]) => string;
 
 // Node 20 has no public hook for what require() resolves to.
 const loader = Module as unknown as { _resolveFilename: Resolve };
 const resolve = loader._resolveFilename;
-const lib = path.resolve(__dirname, '../../lib/index.ts');
+const lib = process.env['TEST_PACKAGE_ENTRY'] as string;
 
 loader._resolveFilename = (request, ...rest) =>
   request === 'mongoose-unique-guard' ? lib : resolve(request, ...rest);

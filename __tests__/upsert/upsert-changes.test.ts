@@ -4,6 +4,7 @@ import type { SaveOrUpsertOptions } from 'mongoose-unique-guard';
 import { watchCommands } from '../support/commands';
 import { modelFactory } from '../support/compile';
 import { useDatabase } from '../support/database';
+import { UPSERTS } from '../support/upserts';
 import type { AnyModel, Doc } from '../support/writes';
 
 const mongoose = useDatabase({ monitorCommands: true });
@@ -11,30 +12,12 @@ const compile = modelFactory(mongoose);
 const email = { type: String, unique: true };
 const OLD = new Date('2001-01-01');
 
-type Call = (
-  model: AnyModel,
-  input: Doc,
-  options?: SaveOrUpsertOptions,
-) => Promise<{ created: boolean; changed?: boolean }>;
-
-const CALLS: [string, Call][] = [
-  ['saveOrUpsert', (model, input, options) => model.saveOrUpsert(input, options) as never],
-  [
-    'saveOrUpsertMany',
-    async (model, input, options) => {
-      const { results } = await model.saveOrUpsertMany([input], options);
-      if (results[0]?.error) throw results[0].error;
-      return results[0] as never;
-    },
-  ],
-];
-
 /** The time of the last change goes back, so that a new one is another. */
 async function age(model: AnyModel): Promise<void> {
   await model.collection.updateMany({}, { $set: { updatedAt: OLD } });
 }
 
-describe.each(CALLS)('%s', (name, call) => {
+describe.each(UPSERTS)('%s', (name, call) => {
   const values = {
     string: 'a',
     int: 1,
@@ -339,36 +322,4 @@ it('an ordered batch ends at the first row that fails, also where later ones cha
     expect(outcome).toMatchObject({ unchanged: 1, failed: 1 });
     expect(outcome.results).toHaveLength(2);
   }
-});
-
-describe.each(CALLS)('%s of a document of 15 MB', (_, call) => {
-  const schemas: Record<string, () => Schema> = {
-    'with timestamps': () => new Schema({ email, text: String }, { timestamps: true }) as Schema,
-    'with middleware that reads isNew': () => {
-      const schema = new Schema({ email, text: String, role: String }, { timestamps: true });
-      schema.pre('save', function () {
-        this.role = this.isNew ? 'new' : 'old';
-      });
-      return schema as Schema;
-    },
-  };
-  const texts = ['x', 'y', 'y'].map((letter) => letter.repeat(15_000_000));
-
-  it.each(
-    Object.keys(schemas).flatMap((title) =>
-      (['update', 'replace'] as const).map((onConflict) => [title, onConflict] as const),
-    ),
-  )('%s writes and compares it: %s', async (title, onConflict) => {
-    const Thing = await compile((schemas[title] as () => Schema)());
-    const times: unknown[] = [];
-    for (const text of texts) {
-      await call(Thing, { email: 'a', text }, { onConflict });
-      const stored = await Thing.collection.findOne();
-      expect(stored?.['text'] === text).toBe(true);
-      times.push(stored?.['updatedAt']);
-      await age(Thing);
-    }
-    expect(times[1]).not.toEqual(OLD);
-    expect(times[2]).toEqual(OLD);
-  });
 });

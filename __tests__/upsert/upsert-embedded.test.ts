@@ -2,26 +2,14 @@
 import { Schema, type SchemaOptions } from 'mongoose';
 import { modelFactory } from '../support/compile';
 import { useDatabase } from '../support/database';
-import type { AnyModel, Doc } from '../support/writes';
+import { UPSERTS } from '../support/upserts';
+import type { Doc } from '../support/writes';
 
 const mongoose = useDatabase();
 const compile = modelFactory(mongoose);
 const email = { type: String, unique: true };
 
 type Hooked = Doc & { isModified(path: string): boolean; isNew: boolean };
-type Upsert = (model: AnyModel, input: Doc, options?: object) => Promise<unknown>;
-
-const UPSERTS: [string, Upsert][] = [
-  ['saveOrUpsert', (model, input, options) => model.saveOrUpsert(input, options)],
-  [
-    'saveOrUpsertMany',
-    async (model, input, options) => {
-      const { results } = await model.saveOrUpsertMany([input], options);
-      if (results[0]?.error) throw results[0].error;
-    },
-  ],
-];
-
 /** A subdocument's kind whose middleware hashes. */
 function card(operation: 'save' | 'validate'): Schema {
   const schema = new Schema({ number: String }, { _id: false }) as Schema;
