@@ -639,6 +639,54 @@ describe('many inputs', () => {
   });
 });
 
+describe('keys that only the collation considers equal', () => {
+  const RULES: [string, object, string, string][] = [
+    ['case', { locale: 'en', strength: 2 }, 'a@x', 'A@X'],
+    ['accents', { locale: 'en', strength: 1 }, 'resume', 'Résumé'],
+    ['digits as numbers', { locale: 'en', numericOrdering: true }, 'v1', 'v01'],
+    ['letters that are two', { locale: 'da', strength: 1, caseFirst: 'off' }, 'å', 'aa'],
+    ['a phone book', { locale: 'de@collation=phonebook', strength: 1 }, 'ä', 'ae'],
+    ['ligatures', { locale: 'en', strength: 1 }, 'ß', 'ss'],
+    ['wide letters', { locale: 'en', strength: 1 }, 'a', 'Ａ'],
+    ['a region', { locale: 'fr_CA', strength: 1, backwards: false }, 'cote', 'côté'],
+    ['punctuation', { locale: 'en', strength: 1, alternate: 'shifted' }, 'a-b', 'ab'],
+    ['line breaks', { locale: 'en', strength: 1, alternate: 'shifted' }, 'a\nb', 'ab'],
+    ['characters without a weight', { locale: 'en', strength: 1 }, 'a\u0000b', 'ab'],
+    ['composed letters', { locale: 'vi', strength: 3 }, 'e\u0301', '\u00e9'],
+  ];
+
+  it.each(RULES)('are written in order: %s', async (_, collation, one, other) => {
+    const schema = new Schema({ code: String, n: Number });
+    schema.index({ code: 1 }, { unique: true, collation });
+    const Part = await compile(schema);
+    await Part.create({ code: one, n: 1 });
+    expect(await Part.collection.findOne({ code: other }, { collation })).toMatchObject({ n: 1 });
+    const inputs = [
+      { code: one, n: 2 },
+      { code: other, n: 1 },
+    ];
+    for (const batchSize of [2, 1]) {
+      const { results } = await Part.saveOrUpsertMany(inputs, { batchSize });
+      expect(results).toMatchObject([{ changed: true }, { changed: true }]);
+      expect(await Part.collection.findOne()).toMatchObject({ n: 1 });
+    }
+  });
+
+  it.each([
+    ['of the locale "simple"', { locale: 'simple' }],
+    ['of a locale that Node does not know', { locale: 'wae' }],
+  ])('also under a collation %s', async (_, collation) => {
+    const schema = new Schema({ code: String, n: Number });
+    schema.index({ code: 1 }, { unique: true, collation });
+    const Part = await compile(schema);
+    const inputs = [
+      { code: 'a', n: 2 },
+      { code: 'b', n: 1 },
+    ];
+    expect(await Part.saveOrUpsertMany(inputs)).toMatchObject({ created: 2 });
+  });
+});
+
 describe('a batch that fails as a whole', () => {
   it("rejects with the driver's own error, and what was written before is on it", async () => {
     const lost = Object.assign(new Error('connection lost'), { name: 'MongoNetworkError' });

@@ -116,8 +116,9 @@ function toPositions(entries: Entry[]): object {
   const values = entries.map(({ row }) => toValue(row));
   const position = { $indexOfArray: [{ $literal: values }, key] };
   const positions = new Map(entries.map(({ row }, at) => [row, at]));
-  const chains = [...toChains(entries.map(({ row }) => row)).values()];
-  const groups = chains.map((rows) => rows.map((row) => positions.get(row) as number));
+  const groups = toChains(entries.map(({ row }) => row)).map((rows) =>
+    rows.map((row) => positions.get(row) as number),
+  );
   if (groups.length === entries.length) return position;
   // Under a collation several keys may be equal: those are in one group.
   const groupOf: number[] = [];

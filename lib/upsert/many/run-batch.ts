@@ -17,8 +17,8 @@ const ROWS_AT_ONCE = 50;
 export interface PreparedBatch {
   /** Each input ready to be sent, or with the error that it fails with. */
   rows: Row[];
-  /** The rows that can be sent, by key. */
-  chains: Map<string, ReadyRow[]>;
+  /** The rows that can be sent; those of one key are in one chain. */
+  chains: ReadyRow[][];
   /** Set once the rows are compared with what is stored. */
   comparison?: Promise<void>;
 }
@@ -51,11 +51,10 @@ const isReady = (row: Row): row is ReadyRow => row.prepared !== undefined;
  * document of the other: both have the same conflict target, and no key is in both.
  */
 export function compareAhead(call: UpsertCall, before: PreparedBatch, batch: PreparedBatch): void {
-  const keys = [...batch.chains.keys()];
-  const targets = [before, batch].flatMap(({ chains }) =>
-    [...chains.values()].map(([row]) => row?.prepared.target.name),
-  );
-  if (new Set(targets).size > 1 || keys.some((key) => before.chains.has(key))) return;
+  const ready = [before, batch].flatMap(({ rows }) => rows.filter(isReady));
+  const targets = new Set(ready.map(({ prepared }) => prepared.target.name));
+  const isApart = toChains(ready).length === before.chains.length + batch.chains.length;
+  if (targets.size > 1 || !isApart) return;
   batch.comparison = compareBatch(call, batch);
   // Awaited only when the batch is sent; its error must not count as unhandled until then.
   batch.comparison.catch(() => undefined);
@@ -66,14 +65,13 @@ async function compareBatch(
   { model, options }: UpsertCall,
   { chains }: PreparedBatch,
 ): Promise<void> {
-  const all = [...chains.values()];
-  for (const row of all.flatMap((chain) => chain.slice(1))) {
+  for (const row of chains.flatMap((chain) => chain.slice(1))) {
     row.update = buildUpdate(row.prepared.write, await row.operators, true);
   }
   await skipUnchanged(
     model,
     options,
-    all.flatMap((chain) => chain.slice(0, 1)),
+    chains.flatMap((chain) => chain.slice(0, 1)),
   );
 }
 
@@ -94,7 +92,7 @@ export async function runBatch(
   const sending = { model, session, maxRetries: findMaxRetries(model, options), ordered };
   try {
     if (ordered) await sendInOrder(sending, rows);
-    else await sendChains(sending, [...chains.values()]);
+    else await sendChains(sending, chains);
   } finally {
     for (const row of rows.filter(isReady)) {
       const { prepared, outcome } = row;
