@@ -75,6 +75,8 @@ export async function benchSuccess(mongoose: Mongoose): Promise<Row[]> {
       1.03,
     ),
   ];
+  const refused = (model: BenchModel) => () => model.create(user('a')).catch(() => undefined);
+  rows.push(toRow('create that is refused', await both(refused, 61, 100), 1.1));
   return rows.map((row) => ({ ...row, what: `${row.what}: with the plugin over without` }));
 }
 
