@@ -438,10 +438,10 @@ describe('each function without its member', () => {
 
   it('setTimestamps throws only where the schema has timestamps', () => {
     expect(() => {
-      internals.setTimestamps(none, false);
+      internals.setTimestamps([none], false);
     }).not.toThrow();
     expect(() => {
-      internals.setTimestamps(none, true);
+      internals.setTimestamps([none], true);
     }).toThrow('has no initializeTimestamps()');
   });
 });

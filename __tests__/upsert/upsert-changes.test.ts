@@ -188,6 +188,89 @@ describe.each(CALLS)('%s', (name, call) => {
     expect(updatedAt.getTime() === OLD.getTime()).toBe(!changed);
   });
 
+  describe('middleware of a subdocument that the input does not give', () => {
+    const marked = (operation: 'save' | 'validate', options: object) => {
+      const sub = new Schema({ mark: String, other: String }, { timestamps: true });
+      sub.pre(operation, function () {
+        this.mark = 'marked';
+      });
+      const b = { type: sub, default: () => ({}) };
+      return new Schema({ email, a: [Number], n: { b }, b }, options);
+    };
+    const toStored = (mark: string) => ({ mark, other: 'o', updatedAt: OLD });
+    const operations = ['save', 'validate'] as const;
+    const timestamps = [true, false];
+    const all = operations.flatMap((one) => timestamps.map((other) => [one, other] as const));
+
+    it.each(all)(
+      "pre('%s') changes neither a time nor the version if it sets what is stored (timestamps: %s)",
+      async (operation, hasTimes) => {
+        const Thing = await compile(marked(operation, { timestamps: hasTimes }));
+        await call(Thing, { email: 'a', a: [1] });
+        const b = toStored('marked');
+        await Thing.collection.updateOne({}, { $set: { b, 'n.b': b, updatedAt: OLD } });
+        const outcome = await call(Thing, { email: 'a', a: [1] });
+        expect(outcome.changed).not.toBe(true);
+        expect(await Thing.collection.findOne()).toMatchObject({
+          b,
+          n: { b },
+          updatedAt: OLD,
+          __v: 0,
+        });
+        await call(Thing, { email: 'a', a: [2] });
+        expect(await Thing.collection.findOne()).toMatchObject({ a: [2], b, n: { b }, __v: 1 });
+      },
+    );
+
+    // The timestamps of Mongoose are set before pre('save') of the schema runs.
+    it.each(timestamps)(
+      "pre('validate') sets the time of the one that it changes (timestamps: %s)",
+      async (hasTimes) => {
+        const Thing = await compile(marked('validate', { timestamps: hasTimes }));
+        await call(Thing, { email: 'a', a: [1] });
+        const [b, other] = [toStored('old'), toStored('marked')];
+        const isOld = (one: { updatedAt: Date }) => one.updatedAt.getTime() === OLD.getTime();
+        for (const options of [
+          { onConflict: { except: ['b', 'n'] } },
+          { onConflict: { except: ['b.mark'] } },
+          {},
+        ]) {
+          await Thing.collection.updateOne({}, { $set: { b, 'n.b': other, __v: 0 } });
+          await call(Thing, { email: 'a', a: [1] }, options);
+          const stored = (await Thing.collection.findOne()) as never as Record<'b', typeof b> & {
+            n: { b: typeof b };
+            __v: number;
+          };
+          const isWritten = !('onConflict' in options);
+          expect(stored).toMatchObject({
+            b: { mark: isWritten ? 'marked' : 'old', other: 'o' },
+            n: { b: other },
+            __v: isWritten ? 1 : 0,
+          });
+          expect(isOld(stored.b)).toBe(!isWritten);
+        }
+      },
+    );
+
+    it('sets the time beside an operator that cannot be compared', async () => {
+      const timed = marked('validate', {});
+      timed.add({ count: Number });
+      timed.pre('findOneAndUpdate', function () {
+        this.set({ 'b.updatedAt': OLD }).setUpdate({
+          ...(this.getUpdate() as object),
+          $inc: { count: 1 },
+        });
+      });
+      const Thing = await compile(timed);
+      if (name === 'saveOrUpsertMany') return;
+      await call(Thing, { email: 'a' });
+      await call(Thing, { email: 'a' });
+      const stored = (await Thing.collection.findOne()) as unknown as { b: { updatedAt: Date } };
+      expect(stored).toMatchObject({ count: 2, b: { mark: 'marked' } });
+      expect(stored.b.updatedAt).not.toEqual(OLD);
+    });
+  });
+
   it('of a schema without updatedAt, saveOrUpsert does not compare', async () => {
     const Thing = await compile(new Schema({ email, value: {} }));
     expect(await call(Thing, { email: 'a', value: 1 })).toMatchObject({ changed: true });

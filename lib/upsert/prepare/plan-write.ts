@@ -3,6 +3,7 @@ import { sameBytesFor, type IsSameValue } from '../../bson/same-value';
 import type { AnyModel, AnySchema } from '../../mongoose-internals';
 import { keptPathsOf, pathsBelow, type TimestampPaths } from '../../schema/kept-paths';
 import { findPathType, isAtOrBelow, prefixesOf } from '../../schema/path';
+import { pathsOf } from '../../write/write';
 import type { ConflictRule } from '../on-conflict';
 import { isBelowAny, type Changes } from './find-changes';
 import type { UpsertFilter } from './to-filter';
@@ -28,6 +29,7 @@ export type UpsertWrite = {
       /** The operators for a document that exists, without `updatedAt` and the version key. */
       onUpdate: Operators;
       onChange: WrittenOnChange;
+      timesBelow: TimeBelow[];
       /** True if `onConflict` is an update with operators. The query or castOperators() adds it later. */
       usesOperators: boolean;
       /** An aggregation expression that is true if the upsert inserts a document. */
@@ -59,6 +61,14 @@ export interface WrittenOnChange {
   times: Fields;
   /** The version key, if the version is incremented. */
   version?: string;
+}
+
+/** The `updatedAt` of a subdocument that the input does not give. */
+export interface TimeBelow {
+  path: string;
+  /** It is written if a value at or below this path changes. */
+  subdocument: string;
+  value: unknown;
 }
 
 export type IsNested = (path: string) => boolean;
@@ -94,31 +104,42 @@ export function planWrite(
   }
   const isOperators = rule.kind === 'operators';
   const paths = onUpdate.paths.filter((path) => path !== updatedAt);
+  const isKept = toIsKept(schema, rule);
   const full = isOperators
     ? {}
     : toOperators({
         document: onUpdate.document,
         paths,
         additions: onUpdate.additions,
-        isKept: toIsKept(schema, rule),
+        isKept,
         pathsBelow: (path) => pathsBelow(schema, path),
         isNested,
       });
   const operators = schema.options.minimize === false ? full : minimize(full);
   const onChange = toWrittenOnChange(operators, onUpdate.document);
+  const written = pathsOf(operators);
+  const timesBelow = [...onUpdate.times]
+    .map(([path, subdocument]) => ({ path, subdocument, value: valueAt(onUpdate.document, path) }))
+    .filter(
+      ({ path, subdocument }) =>
+        !isKept(path, true) && written.some((one) => isAtOrBelow(one, subdocument)),
+    );
   const isSame = onUpdate === onInsert ? () => true : sameBytesFor(model);
   const isOther = operators !== full || isOtherOnInsert(operators, inserted, isSame);
   // Where null is stored above such a path, operators fail; a pipeline makes it an object.
   const isSplit = Object.keys(full.$set ?? {}).some((path) => !paths.includes(path));
+  const dependsOnStored =
+    isOther || isSplit || onChange.version !== undefined || timesBelow.length > 0;
   return {
     kind: 'update',
     inserted,
     lockedPaths: isOperators ? [] : onInsert.paths,
     onUpdate: operators,
     onChange,
+    timesBelow,
     usesOperators: isOperators,
     isInsert: toIsInsert(key, filter),
-    form: toForm(isOther || isSplit || onChange.version !== undefined, !isOperators && hasTimes),
+    form: toForm(dependsOnStored, !isOperators && hasTimes),
   };
 }
 
