@@ -363,6 +363,15 @@ describe('each function without its member', () => {
     ['isMongooseDocument', () => internals.isMongooseDocument(none), false],
     ['isSubdocument', () => internals.isSubdocument(none), false],
     ['findStoredValues', () => internals.findStoredValues(none), undefined],
+    ['listElements', () => internals.listElements(none).size, 0],
+    ['listReached', () => internals.listReached(none).length, 1],
+    [
+      'forgetErrors',
+      () => {
+        internals.forgetErrors(none);
+      },
+      undefined,
+    ],
     ['findSaveOptions', () => internals.findSaveOptions(none), undefined],
     ['findProjection', () => internals.findProjection(none), undefined],
     ['findDocumentSession', () => internals.findDocumentSession(none), undefined],
