@@ -83,6 +83,8 @@ export function planWrite(
 ): UpsertWrite {
   if (rule.kind === 'skip') return { kind: 'skip', inserted, lockedPaths: onInsert.paths };
   const schema = model.schema as AnySchema;
+  const isOneRun = onUpdate === onInsert;
+  const isSame = isOneRun ? () => true : sameBytesFor(model);
   const isNested = (path: string) => findPathType(schema, path) === undefined;
   const isLeft = rule.kind === 'except' && isBelowAny(rule.paths, String(updatedAt));
   const hasTimes = updatedAt !== undefined && !isLeft;
@@ -97,7 +99,9 @@ export function planWrite(
   if (rule.kind === 'replace') {
     const isInsert = toIsInsert(key, filter);
     const kept = [...keptPathsOf(schema)];
-    const existing = onUpdate === onInsert ? inserted : withKept(onUpdate.document, inserted, kept);
+    const existing = isOneRun
+      ? inserted
+      : withShared(withKept(onUpdate.document, inserted, kept), inserted, isSame);
     const onChange = toWrittenOnChange({ $set: existing }, existing);
     const lockedPaths = onInsert.paths;
     return { kind: 'replace', inserted, existing, lockedPaths, kept, isNested, isInsert, onChange };
@@ -115,17 +119,20 @@ export function planWrite(
         pathsBelow: (path) => pathsBelow(schema, path),
         isNested,
       });
-  const operators = schema.options.minimize === false ? full : minimize(full);
+  const minimized = schema.options.minimize === false ? full : minimize(full);
+  const isMinimized = minimized !== full;
+  const operators =
+    isOneRun || minimized.$set === undefined
+      ? minimized
+      : { ...minimized, $set: withShared(minimized.$set, inserted, isSame) };
   const onChange = toWrittenOnChange(operators, onUpdate.document);
-  const written = pathsOf(operators);
   const timesBelow = [...onUpdate.times]
     .map(([path, subdocument]) => ({ path, subdocument, value: valueAt(onUpdate.document, path) }))
     .filter(
       ({ path, subdocument }) =>
-        !isKept(path, true) && written.some((one) => isAtOrBelow(one, subdocument)),
+        !isKept(path, true) && pathsOf(operators).some((one) => isAtOrBelow(one, subdocument)),
     );
-  const isSame = onUpdate === onInsert ? () => true : sameBytesFor(model);
-  const isOther = operators !== full || isOtherOnInsert(operators, inserted, isSame);
+  const isOther = isMinimized || isOtherOnInsert(operators, inserted, isSame);
   // Where null is stored above such a path, operators fail; a pipeline makes it an object.
   const isSplit = Object.keys(full.$set ?? {}).some((path) => !paths.includes(path));
   const dependsOnStored =
@@ -167,6 +174,18 @@ function toIsInsert(key: Fields, filter: Fields): object {
   return '_id' in key
     ? { $lte: [{ $size: { $objectToArray: '$$ROOT' } }, Object.keys(filter).length] }
     : { $eq: [{ $type: '$_id' }, 'missing'] };
+}
+
+/**
+ * The values, those that a new document has too as the same objects: then they are sent once. The two runs of
+ * middleware have made objects of their own.
+ */
+function withShared(values: Fields, inserted: Fields, isSame: IsSameValue): Fields {
+  const entries = Object.entries(values).map(([path, value]) => {
+    const other = valueAt(inserted, path);
+    return [path, isSame(value, other) ? other : value] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 /** True if the operators would store other values in a new document than `inserted` has. */
