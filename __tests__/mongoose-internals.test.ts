@@ -363,6 +363,15 @@ describe('each function without its member', () => {
     ['isMongooseDocument', () => internals.isMongooseDocument(none), false],
     ['isSubdocument', () => internals.isSubdocument(none), false],
     ['findStoredValues', () => internals.findStoredValues(none), undefined],
+    ['listElements', () => internals.listElements(none).size, 0],
+    ['listReached', () => internals.listReached(none).length, 1],
+    [
+      'forgetErrors',
+      () => {
+        internals.forgetErrors(none);
+      },
+      undefined,
+    ],
     ['findSaveOptions', () => internals.findSaveOptions(none), undefined],
     ['findProjection', () => internals.findProjection(none), undefined],
     ['findDocumentSession', () => internals.findDocumentSession(none), undefined],
@@ -438,10 +447,10 @@ describe('each function without its member', () => {
 
   it('setTimestamps throws only where the schema has timestamps', () => {
     expect(() => {
-      internals.setTimestamps(none, false);
+      internals.setTimestamps([none], false);
     }).not.toThrow();
     expect(() => {
-      internals.setTimestamps(none, true);
+      internals.setTimestamps([none], true);
     }).toThrow('has no initializeTimestamps()');
   });
 });

@@ -30,6 +30,7 @@ export interface AnyDocument {
   markModified(path: string): void;
   set(path: string, value: unknown): unknown;
   set(values: object): unknown;
+  set(path: string, value: unknown, type: undefined, options: object): unknown;
   get(path: string, type: null, options: { getters: false }): unknown;
   $session(session?: unknown): unknown;
   $validate(): Promise<void>;
@@ -317,6 +318,25 @@ export function listSubdocuments(document: AnyDocument): Map<string, AnyDocument
   return found;
 }
 
+/** The outermost subdocuments in arrays and Maps, by their paths; none where `_doc` is missing. */
+export function listElements(document: AnyDocument): Map<string, AnyDocument> {
+  const found = new Map<string, AnyDocument>();
+  const visit = (prefix: string, entries: Iterable<[unknown, unknown]>, isIn: boolean): void => {
+    for (const [name, value] of entries) {
+      const path = `${prefix}${String(name)}`;
+      if (Array.isArray(value)) visit(`${path}.`, value.entries(), true);
+      else if (value instanceof Map) visit(`${path}.`, value.entries(), true);
+      else if (isMongooseDocument(value) && isSubdocument(value)) {
+        if (isIn) found.set(path, value);
+        else visit(`${path}.`, Object.entries({ ...findStoredValues(value) }), false);
+      } else if (isObject(value) && Object.getPrototypeOf(value) === Object.prototype)
+        visit(`${path}.`, Object.entries(value), isIn);
+    }
+  };
+  visit('', Object.entries({ ...findStoredValues(document) }), false);
+  return found;
+}
+
 /** Relies on `_doc`, the values without getters. Undefined where it is missing: use `toBSON()`. */
 export function findStoredValues(document: AnyDocument): Members | undefined {
   const { _doc } = membersOf(document);
@@ -381,6 +401,17 @@ export function findValidationError(
   return (state['validationError'] ?? undefined) as ReturnType<typeof findValidationError>;
 }
 
+/**
+ * Forgets what `hydrate()` and `set()` report: with `strict: 'throw'`, they take the default of an immutable
+ * path, or the object around it, for a change of it. Relies on `$__.validationError`; without it the document
+ * stays invalid.
+ */
+export function forgetErrors(document: AnyDocument): void {
+  for (const one of [document, ...listSubdocuments(document).values()]) {
+    stateOf(one)['validationError'] = undefined;
+  }
+}
+
 /** The session of a document (documented). Undefined for anything else that a hook passes. */
 export function findDocumentSession(document: AnyDocument): ClientSession | undefined {
   const { $session } = membersOf(document);
@@ -389,26 +420,34 @@ export function findDocumentSession(document: AnyDocument): ClientSession | unde
 }
 
 /**
- * Sets `createdAt` and `updatedAt` as `save()` does, those of subdocuments included; returns the document and
- * the subdocuments that have been reached. Relies on `initializeTimestamps()`, which Mongoose adds to
- * documents with timestamps, and on `$getAllSubdocs()`, which reaches those that `save()` does.
- *
- * @throws Error where the first is missing: `updatedAt` of the stored document would be lost
+ * The document, and the subdocuments that `save()` reaches. Relies on `$getAllSubdocs()`; without it on none.
  */
-export function setTimestamps(document: AnyDocument, hasTimestamps: boolean): AnyDocument[] {
-  const { initializeTimestamps: initialize, $getAllSubdocs } = membersOf(document);
-  if (typeof initialize === 'function') initialize.call(document);
-  else if (hasTimestamps) {
-    throw missing('initializeTimestamps()', 'the timestamps cannot be set');
-  }
+export function listReached(document: AnyDocument): AnyDocument[] {
+  const { $getAllSubdocs } = membersOf(document);
   if (typeof $getAllSubdocs !== 'function') return [document];
-  const subdocuments = $getAllSubdocs.call(document) as AnyDocument[];
+  return [document, ...($getAllSubdocs.call(document) as AnyDocument[])];
+}
+
+/** Sets a path that may be immutable, also of a subdocument that is not new, such as one inside a default. */
+export function setOnce(document: AnyDocument, path: string, value: unknown): void {
+  document.set(path, value, undefined, { overwriteImmutable: true });
+}
+
+/**
+ * Sets `createdAt` and `updatedAt` of these documents as `save()` does. Relies on `initializeTimestamps()`,
+ * which Mongoose adds to documents with timestamps.
+ *
+ * @throws Error where the first has none: `updatedAt` of the stored document would be lost
+ */
+export function setTimestamps(reached: AnyDocument[], hasTimestamps: boolean): void {
   // The document's method does not reach a subdocument below one without timestamps.
-  for (const subdocument of subdocuments) {
-    const { initializeTimestamps } = membersOf(subdocument);
-    if (typeof initializeTimestamps === 'function') initializeTimestamps.call(subdocument);
+  for (const [place, one] of reached.entries()) {
+    const { initializeTimestamps: initialize } = membersOf(one);
+    if (typeof initialize === 'function') initialize.call(one);
+    else if (place === 0 && hasTimestamps) {
+      throw missing('initializeTimestamps()', 'the timestamps cannot be set');
+    }
   }
-  return [document, ...subdocuments];
 }
 
 /**

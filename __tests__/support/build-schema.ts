@@ -1,6 +1,13 @@
 /** Makes a Mongoose schema of a random one. */
 import { Schema } from 'mongoose';
-import { TIMESTAMPS, toAlias, type Field, type HookSpec, type SchemaSpec } from './random-schema';
+import {
+  defaultElements,
+  TIMESTAMPS,
+  toAlias,
+  type Field,
+  type HookSpec,
+  type SchemaSpec,
+} from './random-schema';
 import type { Doc } from './writes';
 import { isPlainObject } from '../../lib/upsert/prepare/paths-and-values';
 
@@ -128,7 +135,8 @@ const DEFAULT_FORMS: Record<
   (value: unknown) => unknown
 > = { value: (value) => value, function: (value) => () => value, undefined: () => undefined };
 
-function toPath({ type, options, fields, schema, of }: Field, name: string, above = ''): unknown {
+function toPath(field: Field, name: string, above = ''): unknown {
+  const { type, options, fields, schema, of } = field;
   const { default: byDefault, set, get, alias, ...others } = options;
   const declared = {
     ...others,
@@ -148,9 +156,18 @@ function toPath({ type, options, fields, schema, of }: Field, name: string, abov
     case 'Sub':
       return { type: toSchema(schema as SchemaSpec), ...withDefault({}) };
     case 'List':
-      return { type: [toPath(of as Field, name)], ...declared, ...withDefault([]) };
+      return {
+        type: [toPath(of as Field, name)],
+        ...declared,
+        ...withDefault(defaultElements(field)),
+      };
     case 'Map':
-      return { type: Map, of: toPath(asInMap(of as Field), name), ...declared, ...withDefault({}) };
+      return {
+        type: Map,
+        of: toPath(asInMap(of as Field), name),
+        ...declared,
+        ...withDefault(Object.fromEntries(defaultElements(field).map((value) => ['m9', value]))),
+      };
     default:
       return { type: Schema.Types[type as 'String'], ...declared, ...withDefault(DEFAULTS[type]) };
   }

@@ -10,7 +10,7 @@ export const ABSENT = '(not given)';
 /** A path's declaration, with its value in each input. JSON, but for a few values. */
 export interface Field {
   type: string;
-  /** What the path itself is declared with. */
+  /** What the path itself is declared with. See defaultElements() for an array or a Map. */
   options: {
     default?: 'value' | 'function' | 'undefined';
     immutable?: true;
@@ -125,11 +125,6 @@ const leaf: fc.Arbitrary<Field> = fc
   )
   .map((one) => ({
     ...one,
-    // Mongoose's hydrate() takes such a default for a change where strict is 'throw'.
-    options: withoutUndefined({
-      ...one.options,
-      default: one.options.immutable ? undefined : one.options.default,
-    }),
     // Undefined does not unset a path with a default, as the documentation says.
     values: one.values.map((value) =>
       value === undefined && (one.options.default ?? 'undefined') !== 'undefined' ? ABSENT : value,
@@ -360,6 +355,17 @@ const { field } = fc.letrec<{ field: Field }>((tie) => {
     ),
   };
 });
+
+/**
+ * What the default of an array or a Map holds: at most one element. None where its middleware changes the
+ * document around it: a save runs that of the stored elements, an upsert that of the default.
+ */
+export function defaultElements({ options, of }: Field): unknown[] {
+  const isOutside = /"does":"(parent|owner)"/.test(JSON.stringify(of));
+  if (options.default !== 'function' || isOutside) return [];
+  const isGiven = (value: unknown) => value !== ABSENT && value !== null && value !== undefined;
+  return (of?.values ?? []).filter(isGiven).slice(0, 1);
+}
 
 /** What becomes of a document that exists; the paths are some of the schema's. */
 export type StrategySpec =

@@ -1,4 +1,4 @@
-import { Schema, Types } from 'mongoose';
+import { Schema, Types, type mongo } from 'mongoose';
 import { isUniqueValidationError, uniqueGuard } from 'mongoose-unique-guard';
 import { modelFactory } from '../support/compile';
 import { watchCommands } from '../support/commands';
@@ -640,7 +640,7 @@ describe('many inputs', () => {
 });
 
 describe('keys that only the collation considers equal', () => {
-  const RULES: [string, object, string, string][] = [
+  const RULES: [string, mongo.CollationOptions, string, string][] = [
     ['case', { locale: 'en', strength: 2 }, 'a@x', 'A@X'],
     ['accents', { locale: 'en', strength: 1 }, 'resume', 'Résumé'],
     ['digits as numbers', { locale: 'en', numericOrdering: true }, 'v1', 'v01'],

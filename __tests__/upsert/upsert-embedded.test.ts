@@ -272,6 +272,119 @@ describe.each(UPSERTS)('%s', (_, upsert) => {
     });
   });
 
+  describe("an immutable path with a default, where strict is 'throw'", () => {
+    const strict = 'throw' as const;
+    const im = { type: String, immutable: true, default: 'd' };
+    const sub = () => new Schema({ im, a: String }, { strict, _id: false });
+    const PATHS: Record<string, [path: object, given: unknown]> = {
+      'at the top': [im, 'given'],
+      'in a nested object': [{ im }, { im: 'given' }],
+      'in a subdocument': [{ type: sub() }, { im: 'given' }],
+      'in a default subdocument': [{ type: sub(), default: {} }, { im: 'given' }],
+    };
+    it.each(
+      Object.entries(PATHS).flatMap(([title, [path, given]]) => [
+        [title, {}, path] as const,
+        [`${title}, given`, { at: given }, path] as const,
+      ]),
+    )('%s is stored once, and refuses no update', async (_, input, path) => {
+      const schema = new Schema({ email, at: path, made: String, n: Number } as never, { strict });
+      schema.pre('save', function (this: Hooked) {
+        if (this.isNew) this['made'] = 'new';
+      } as never);
+      const Person = await compile(schema as unknown as Schema);
+      await new Person({ email: 'saved', ...input }).save();
+      await upsert(Person, { email: 'upserted', ...input });
+      const [saved, upserted] = (await Person.collection.find().toArray()).map(withoutIds);
+      expect(upserted).toEqual(saved);
+      await upsert(Person, { email: 'upserted', ...input, n: 1 });
+      const updated = await Person.collection.findOne({ email: 'upserted' });
+      expect(withoutIds(updated)).toEqual({ ...(saved as Doc), n: 1 });
+    });
+  });
+
+  it.each([true, 'throw'] as const)(
+    'subdocuments of a default have their timestamps, with strict: %s',
+    async (strict) => {
+      const inner = new Schema({ a: String }, { strict, timestamps: true, _id: false });
+      const outer = new Schema({ inner }, { _id: false });
+      const byDefault = { inner: {} };
+      const Person = await compile(
+        new Schema({
+          email,
+          list: { type: [outer], default: () => [byDefault] },
+          map: { type: Map, of: outer, default: () => ({ k: byDefault }) },
+          sub: { type: outer, default: () => byDefault },
+        }) as Schema,
+      );
+      await upsert(Person, { email: 'a' });
+      const times = { inner: { createdAt: expect.any(Date), updatedAt: expect.any(Date) } };
+      expect(await Person.collection.findOne()).toMatchObject({
+        list: [times],
+        map: { k: times },
+        sub: times,
+      });
+    },
+  );
+
+  describe('of a default that the input does not give', () => {
+    const element = () => {
+      const schema = new Schema({ n: Number, mark: String }, { _id: false });
+      schema.pre('validate', function () {
+        this.mark = 'marked';
+      });
+      return schema;
+    };
+    const stored = [{ n: 7 }, { n: 8 }];
+    const PLACES: Record<string, [path: object, value: unknown]> = {
+      'an array': [{ type: [element()], default: () => [{ n: 1 }] }, stored],
+      'a Map': [{ type: Map, of: element(), default: () => ({ k: { n: 1 } }) }, { z: { n: 9 } }],
+      'a nested array': [{ of: { type: [element()], default: () => [{ n: 1 }] } }, { of: stored }],
+      'an array of a default subdocument': [
+        {
+          type: new Schema(
+            { of: { type: [element()], default: () => [{ n: 1 }] } },
+            { _id: false },
+          ),
+          default: () => ({}),
+        },
+        { of: stored },
+      ],
+      'an array of arrays': [{ type: [[element()]], default: () => [[{ n: 1 }]] }, [stored]],
+    };
+    it.each(Object.entries(PLACES))(
+      'middleware of the elements of %s changes none that are stored',
+      async (_, [path, value]) => {
+        const Person = await compile(new Schema({ email, at: path, n: Number } as never) as Schema);
+        await Person.collection.insertOne({ email: 'a', at: value, __v: 0 } as never);
+        await upsert(Person, { email: 'a', n: 1 });
+        const updated = await Person.collection.findOne();
+        expect(withoutIds(updated)).toEqual({ at: value, n: 1 });
+      },
+    );
+
+    it('middleware of the document adds elements and replaces them', async () => {
+      const list = { type: [element()], default: () => [{ n: 1 }] };
+      const map = { type: Map, of: element(), default: () => ({ k: { n: 1 }, l: { n: 1 } }) };
+      const schema = new Schema({ email, list, other: list, map, n: Number });
+      schema.pre('save', function () {
+        this.list.push({ n: 4 });
+        this.set('other', [{ n: 5 }]);
+        (this.map as Map<string, unknown>).set('k', { n: 6 });
+      });
+      const Person = await compile(schema as unknown as Schema);
+      const at = { list: stored, other: stored, map: { k: { n: 9, mark: 'old' }, z: { n: 9 } } };
+      await Person.collection.insertOne({ email: 'a', ...at, __v: 0 } as never);
+      await upsert(Person, { email: 'a', n: 1 });
+      expect(withoutIds(await Person.collection.findOne())).toEqual({
+        list: [...stored, { n: 4 }],
+        other: [{ n: 5 }],
+        map: { k: { n: 6 }, z: { n: 9 } },
+        n: 1,
+      });
+    });
+  });
+
   it.each<[SchemaOptions, SchemaOptions]>([
     [{ minimize: true }, {}],
     [{ minimize: false }, {}],

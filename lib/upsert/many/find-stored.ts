@@ -11,6 +11,9 @@ const LARGEST_QUERY = 12_000_000;
 /** A computed field: the positions of the entries that a document matches. No schema has such a path. */
 const POSITIONS = 'uniqueGuardRows';
 
+/** A computed field: the whole document. */
+const WHOLE = 'uniqueGuardDocument';
+
 /** Rows with the same key. `row` is the first of them: the query uses its filter. */
 interface Entry {
   row: ReadyRow;
@@ -18,22 +21,23 @@ interface Entry {
 }
 
 /**
- * Returns `_id` and these paths of each document, with the stored types. The server reports which key a
- * document has, because only the server can compare under a collation. Keys that are too large for one
- * command are split into several queries.
+ * Returns `_id` and these paths of each document, with the stored types; without paths the whole document.
+ * The server reports which key a document has, because only the server can compare under a collation. Keys
+ * that are too large for one command are split into several queries.
  */
 export async function findStored(
   model: AnyModel,
   options: UpsertOptions,
   rows: ReadyRow[],
-  paths: string[],
+  paths: string[] | undefined,
 ): Promise<Map<ReadyRow, Fields>> {
   const found = new Map<ReadyRow, Fields>();
   for (const entries of toQueries(model, rows)) {
     const reading = toReading(model, options, entries, paths);
     const documents = await model.collection.find(toFilter(entries), reading).toArray();
-    for (const { [POSITIONS]: positions, ...document } of documents as Fields[]) {
+    for (const { [POSITIONS]: positions, [WHOLE]: whole, ...read } of documents as Fields[]) {
       for (const position of [positions].flat()) {
+        const document = (whole ?? read) as Fields;
         for (const row of entries[Number(position)]?.rows ?? []) found.set(row, document);
       }
     }
@@ -87,14 +91,14 @@ function toReading(
   model: AnyModel,
   options: UpsertOptions,
   entries: Entry[],
-  paths: string[],
+  paths: string[] | undefined,
 ): object {
   const { target } = (entries[0] as Entry).row.prepared;
   const session = findSession(model, options.session);
-  const read = outermost(['_id', ...paths]);
+  const read = paths && outermost(['_id', ...paths]).map((path) => [path, 1]);
   return {
     projection: {
-      ...Object.fromEntries(read.map((path) => [path, 1])),
+      ...(read ? (Object.fromEntries(read) as Fields) : { [WHOLE]: '$$ROOT' }),
       [POSITIONS]: toPositions(entries),
     },
     readPreference: 'primary',

@@ -1,12 +1,14 @@
 /** Finds rows whose values are all stored already, so that nothing is sent for them. */
-import { sameBytesFor } from '../../bson/same-value';
+import { sameBytesFor, type IsSameValue } from '../../bson/same-value';
 import type { AnyModel } from '../../mongoose-internals';
 import { pathsOf } from '../../write/write';
-import { valueAt, type Fields, type Operators } from '../prepare/paths-and-values';
+import { valueAt, type Fields } from '../prepare/paths-and-values';
+import type { UpsertWrite } from '../prepare/plan-write';
 import { isExpressible } from '../send/to-pipeline';
 import type { UpsertOptions } from '../upsert-options';
 import { findStored } from './find-stored';
 import type { ReadyRow } from './send-rows';
+import { toReplaced } from './to-replaced';
 
 /**
  * Sets the outcome of these rows, and `storedId` of the other rows that match a document. To skip a row
@@ -17,32 +19,45 @@ export async function skipUnchanged(
   options: UpsertOptions,
   rows: ReadyRow[],
 ): Promise<void> {
-  const compared = new Map<ReadyRow, Operators>();
-  const paths = new Set<string>();
-  for (const row of rows) {
-    const operators = findOperators(row);
-    if (operators === undefined) continue;
-    compared.set(row, operators);
-    for (const path of pathsOf(operators)) paths.add(path);
-  }
-  if (compared.size === 0) return;
-  const stored = await findStored(model, options, [...compared.keys()], [...paths]);
+  const compared = rows.filter(({ prepared }) => isComparable(prepared.write));
+  if (compared.length === 0) return;
   const isSame = sameBytesFor(model);
-  for (const [row, document] of stored) {
+  for (const [row, document] of await findStored(model, options, compared, findPaths(compared))) {
     row.storedId = document['_id'];
-    const { $set = {}, $unset = {} } = compared.get(row) as Operators;
-    const isStored =
-      Object.entries($set).every(([path, value]) => isSame(value, valueAt(document, path))) &&
-      Object.keys($unset).every((path) => valueAt(document, path) === undefined);
-    if (isStored) row.outcome = { created: false, changed: false, _id: row.storedId };
+    if (isStored(row.prepared.write, document, isSame)) {
+      row.outcome = { created: false, changed: false, _id: row.storedId };
+    }
   }
 }
 
-/** The operators to compare; undefined for a row that is compared elsewhere or always changes a value. */
-function findOperators({ prepared: { write } }: ReadyRow): Operators | undefined {
-  if (write.kind !== 'update' || write.usesOperators || !isExpressible(write.onUpdate)) {
-    return undefined;
-  }
+/** False for a row that is compared elsewhere or always changes a value. */
+function isComparable(write: UpsertWrite): boolean {
+  if (write.kind !== 'update') return write.kind === 'replace';
   const { $push, $addToSet } = write.onUpdate as Record<string, Fields | undefined>;
-  return $push || $addToSet ? undefined : write.onUpdate;
+  return !write.usesOperators && isExpressible(write.onUpdate) && !$push && !$addToSet;
+}
+
+/** The paths to compare; undefined for whole documents. */
+function findPaths(rows: ReadyRow[]): string[] | undefined {
+  const paths = new Set<string>();
+  for (const { prepared } of rows) {
+    if (prepared.write.kind !== 'update') return undefined;
+    for (const path of pathsOf(prepared.write.onUpdate)) paths.add(path);
+  }
+  return [...paths];
+}
+
+function isStored(write: UpsertWrite, stored: Fields, isSame: IsSameValue): boolean {
+  if (write.kind === 'replace') {
+    const entries = Object.entries(toReplaced(write, stored));
+    return (
+      entries.length === Object.keys(stored).length &&
+      entries.every(([name, value]) => isSame(value, stored[name]))
+    );
+  }
+  const { $set = {}, $unset = {} } = (write as UpsertWrite & { kind: 'update' }).onUpdate;
+  return (
+    Object.entries($set).every(([path, value]) => isSame(value, valueAt(stored, path))) &&
+    Object.keys($unset).every((path) => valueAt(stored, path) === undefined)
+  );
 }

@@ -3,27 +3,50 @@ import { isObjectId, sameValueFor, type IsSameValue } from '../../bson/same-valu
 import {
   findStoredValues,
   listAtomics,
+  listElements,
+  listSubdocuments,
   type AnyDocument,
   type AnyModel,
   type AnySchema,
 } from '../../mongoose-internals';
-import { findPathType, isAtOrBelow } from '../../schema/path';
-import { isPlainObject, outermost, toWritablePath, valueAt, type Fields } from './paths-and-values';
+import { timestampPaths } from '../../schema/kept-paths';
+import { findPathType, isAtOrBelow, prefixesOf } from '../../schema/path';
+import {
+  isPlainObject,
+  outermost,
+  splitAtLastDot,
+  toWritablePath,
+  valueAt,
+  type Fields,
+} from './paths-and-values';
 import { type UpsertSource } from './to-operators';
 
 /** The document after validation and middleware, as it is sent to the server, and its changed paths. */
-export type Changes = Pick<UpsertSource, 'document' | 'paths' | 'additions'>;
+export interface Changes extends Pick<UpsertSource, 'document' | 'paths' | 'additions'> {
+  /**
+   * The `updatedAt` of subdocuments that middleware changed, although the input does not give them, and the
+   * path of each subdocument. They are not among `paths`.
+   */
+  times: Map<string, string>;
+}
 
-/**
- * A deep copy of the document as the server would return it, with Maps as objects. It keeps empty objects:
- * otherwise a value that is set inside one would look like a new object and replace the stored one.
- */
-export type Snapshot = Record<string, unknown>;
+export interface Snapshot {
+  /**
+   * A deep copy of the document as the server would return it, with Maps as objects. It keeps empty objects:
+   * otherwise a value that is set inside one would look like a new object and replace the stored one.
+   */
+  values: Fields;
+  /** The subdocuments in arrays and Maps, by their paths. */
+  elements: Map<string, AnyDocument>;
+}
 
 export function takeSnapshot({ base }: AnyModel, document: AnyDocument): Snapshot {
   const { BSON } = base.mongo;
   const values = findFlatValues(document) ?? document.toObject(WITH_EMPTY_OBJECTS);
-  return BSON.deserialize(BSON.serialize(values, { ignoreUndefined: true }));
+  return {
+    values: BSON.deserialize(BSON.serialize(values, { ignoreUndefined: true })),
+    elements: listElements(document),
+  };
 }
 
 /** The same as `toBSON()`, except for `minimize`. They override the schema's options for `toObject()`. */
@@ -45,7 +68,7 @@ const WITH_EMPTY_OBJECTS = {
 export function toChanges(document: AnyDocument, given: string[]): Changes {
   const after = toSent(document);
   const paths = outermost(given.map((path) => toWritablePath(after, path)));
-  return { document: after, paths, additions: new Map() };
+  return { document: after, paths, additions: new Map(), times: new Map() };
 }
 
 /**
@@ -75,18 +98,41 @@ export function findChanges(
   given: string[],
 ): Changes {
   const after = toSent(document);
-  const now = takeSnapshot(model, document);
+  const { values: now, elements } = takeSnapshot(model, document);
+  // Which elements are stored is not known: what middleware does to those of a default is not for them.
+  for (const [path, element] of elements) {
+    if (before.elements.get(path) !== element) continue;
+    const [parent, name] = splitAtLastDot(path);
+    (valueAt(now, parent) as Fields)[name] = valueAt(before.values, path);
+  }
   const isSame = sameValueFor(model);
-  const changed = diff(before, now, isSame).filter((path) => !isBelowAny(given, path));
+  // An element is written as a whole.
+  const toElement = (path: string) => prefixesOf(path).find((one) => elements.has(one)) ?? path;
+  const changed = diff(before.values, now, isSame)
+    .map(toElement)
+    .filter((path) => !isBelowAny(given, path));
   const additions: Changes['additions'] = new Map();
   for (const path of changed) {
     const added = findAddition(document, after, path);
     const others = added && (valueAt(now, path) as unknown[]).slice(0, -added.elements.length);
     // Mongoose's list of array changes does not report an element that was changed in place.
-    if (added && isSame(valueAt(before, path), others)) additions.set(path, added);
+    if (added && isSame(valueAt(before.values, path), others)) additions.set(path, added);
   }
-  const paths = outermost([...given, ...changed].map((path) => toWritablePath(after, path)));
-  return { document: after, paths, additions };
+  const times = findTimes(document, new Set(changed));
+  const written = [...given, ...changed.filter((path) => !times.has(path))];
+  const paths = outermost(written.map((path) => toWritablePath(after, path)));
+  return { document: after, paths, additions, times };
+}
+
+/** The changed paths that are the `updatedAt` of a subdocument. */
+function findTimes(document: AnyDocument, changed: Set<string>): Map<string, string> {
+  const times = new Map<string, string>();
+  for (const [place, subdocument] of changed.size > 0 ? listSubdocuments(document) : []) {
+    const path = place.slice(1);
+    const time = `${path}.${String(timestampPaths(subdocument.constructor.schema).updatedAt)}`;
+    if (changed.has(time)) times.set(time, path);
+  }
+  return times;
 }
 
 /** The paths at which two documents differ; an array is one value. */

@@ -33,9 +33,15 @@ export function valueAt(document: unknown, path: string): unknown {
 }
 
 function childOf(value: unknown, name: string): unknown {
-  if (value instanceof Map) return value.get(name);
+  if (value instanceof Map) return toSent(value.get(name));
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
   return (value as Fields)[name];
+}
+
+/** A subdocument as it is sent: `toBSON()` of a document leaves those in a Map as they are. */
+function toSent(value: unknown): unknown {
+  const { toBSON } = Object(value) as { toBSON?: () => unknown };
+  return toBSON ? toBSON.call(value) : value;
 }
 
 /** A copy of the document with another value at a dotted path, through objects only. */
@@ -50,6 +56,12 @@ export function withValueAt(document: Fields, path: string, value: unknown): Fie
 export function splitAtDot(path: string): [name: string, below?: string] {
   const dot = path.indexOf('.');
   return dot === -1 ? [path] : [path.slice(0, dot), path.slice(dot + 1)];
+}
+
+/** The path above the last name, and that name. */
+export function splitAtLastDot(path: string): [parent: string, name: string] {
+  const dot = path.lastIndexOf('.');
+  return [path.slice(0, dot), path.slice(dot + 1)];
 }
 
 export function isPlainObject(value: unknown): value is Fields {

@@ -3,6 +3,7 @@ import { sameBytesFor, type IsSameValue } from '../../bson/same-value';
 import type { AnyModel, AnySchema } from '../../mongoose-internals';
 import { keptPathsOf, pathsBelow, type TimestampPaths } from '../../schema/kept-paths';
 import { findPathType, isAtOrBelow, prefixesOf } from '../../schema/path';
+import { pathsOf } from '../../write/write';
 import type { ConflictRule } from '../on-conflict';
 import { isBelowAny, type Changes } from './find-changes';
 import type { UpsertFilter } from './to-filter';
@@ -28,6 +29,7 @@ export type UpsertWrite = {
       /** The operators for a document that exists, without `updatedAt` and the version key. */
       onUpdate: Operators;
       onChange: WrittenOnChange;
+      timesBelow: TimeBelow[];
       /** True if `onConflict` is an update with operators. The query or castOperators() adds it later. */
       usesOperators: boolean;
       /** An aggregation expression that is true if the upsert inserts a document. */
@@ -61,6 +63,14 @@ export interface WrittenOnChange {
   version?: string;
 }
 
+/** The `updatedAt` of a subdocument that the input does not give. */
+export interface TimeBelow {
+  path: string;
+  /** It is written if a value at or below this path changes. */
+  subdocument: string;
+  value: unknown;
+}
+
 export type IsNested = (path: string) => boolean;
 
 export function planWrite(
@@ -73,6 +83,8 @@ export function planWrite(
 ): UpsertWrite {
   if (rule.kind === 'skip') return { kind: 'skip', inserted, lockedPaths: onInsert.paths };
   const schema = model.schema as AnySchema;
+  const isOneRun = onUpdate === onInsert;
+  const isSame = isOneRun ? () => true : sameBytesFor(model);
   const isNested = (path: string) => findPathType(schema, path) === undefined;
   const isLeft = rule.kind === 'except' && isBelowAny(rule.paths, String(updatedAt));
   const hasTimes = updatedAt !== undefined && !isLeft;
@@ -87,38 +99,54 @@ export function planWrite(
   if (rule.kind === 'replace') {
     const isInsert = toIsInsert(key, filter);
     const kept = [...keptPathsOf(schema)];
-    const existing = onUpdate === onInsert ? inserted : withKept(onUpdate.document, inserted, kept);
+    const existing = isOneRun
+      ? inserted
+      : withShared(withKept(onUpdate.document, inserted, kept), inserted, isSame);
     const onChange = toWrittenOnChange({ $set: existing }, existing);
     const lockedPaths = onInsert.paths;
     return { kind: 'replace', inserted, existing, lockedPaths, kept, isNested, isInsert, onChange };
   }
   const isOperators = rule.kind === 'operators';
   const paths = onUpdate.paths.filter((path) => path !== updatedAt);
+  const isKept = toIsKept(schema, rule);
   const full = isOperators
     ? {}
     : toOperators({
         document: onUpdate.document,
         paths,
         additions: onUpdate.additions,
-        isKept: toIsKept(schema, rule),
+        isKept,
         pathsBelow: (path) => pathsBelow(schema, path),
         isNested,
       });
-  const operators = schema.options.minimize === false ? full : minimize(full);
+  const minimized = schema.options.minimize === false ? full : minimize(full);
+  const isMinimized = minimized !== full;
+  const operators =
+    isOneRun || minimized.$set === undefined
+      ? minimized
+      : { ...minimized, $set: withShared(minimized.$set, inserted, isSame) };
   const onChange = toWrittenOnChange(operators, onUpdate.document);
-  const isSame = onUpdate === onInsert ? () => true : sameBytesFor(model);
-  const isOther = operators !== full || isOtherOnInsert(operators, inserted, isSame);
+  const timesBelow = [...onUpdate.times]
+    .map(([path, subdocument]) => ({ path, subdocument, value: valueAt(onUpdate.document, path) }))
+    .filter(
+      ({ path, subdocument }) =>
+        !isKept(path, true) && pathsOf(operators).some((one) => isAtOrBelow(one, subdocument)),
+    );
+  const isOther = isMinimized || isOtherOnInsert(operators, inserted, isSame);
   // Where null is stored above such a path, operators fail; a pipeline makes it an object.
   const isSplit = Object.keys(full.$set ?? {}).some((path) => !paths.includes(path));
+  const dependsOnStored =
+    isOther || isSplit || onChange.version !== undefined || timesBelow.length > 0;
   return {
     kind: 'update',
     inserted,
     lockedPaths: isOperators ? [] : onInsert.paths,
     onUpdate: operators,
     onChange,
+    timesBelow,
     usesOperators: isOperators,
     isInsert: toIsInsert(key, filter),
-    form: toForm(isOther || isSplit || onChange.version !== undefined, !isOperators && hasTimes),
+    form: toForm(dependsOnStored, !isOperators && hasTimes),
   };
 }
 
@@ -149,6 +177,18 @@ function toIsInsert(key: Fields, filter: Fields): object {
 }
 
 const HAS_NO_ID = { $eq: [{ $type: '$_id' }, 'missing'] };
+
+/**
+ * The values, those that a new document has too as the same objects: then they are sent once. The two runs of
+ * middleware have made objects of their own.
+ */
+function withShared(values: Fields, inserted: Fields, isSame: IsSameValue): Fields {
+  const entries = Object.entries(values).map(([path, value]) => {
+    const other = valueAt(inserted, path);
+    return [path, isSame(value, other) ? other : value] as const;
+  });
+  return Object.fromEntries(entries);
+}
 
 /** True if the operators would store other values in a new document than `inserted` has. */
 function isOtherOnInsert(

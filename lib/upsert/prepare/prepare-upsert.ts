@@ -1,5 +1,8 @@
 /** Prepares one input: casts, validates, runs `pre('save')` middleware, plans the write. Sends nothing. */
 import {
+  forgetErrors,
+  listReached,
+  setOnce,
   setTimestamps,
   type AnyDocument,
   type AnyModel,
@@ -99,7 +102,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   const scalars = castScalars?.(input);
   if (scalars === undefined) return prepareDocument(call, input);
   const paths = Object.keys(input);
-  const onInsert = { document: scalars, paths, additions: NO_ADDITIONS };
+  const onInsert = { document: scalars, paths, ...NO_CHANGES };
   const located = locate(call, model, paths, onInsert);
   const timestamps = timestampPaths(model.schema as AnySchema);
   const write = planWrite(model, call.rule, located, onInsert, onInsert, timestamps);
@@ -107,7 +110,7 @@ export async function prepareUpsert(call: UpsertCall, input: unknown): Promise<P
   return { model, target, key, filter, write, ...NOTHING_RUNS };
 }
 
-const NO_ADDITIONS: Changes['additions'] = new Map();
+const NO_CHANGES: Pick<Changes, 'additions' | 'times'> = { additions: new Map(), times: new Map() };
 
 const NOTHING_RUNS = {
   updateOnlyError: undefined,
@@ -165,7 +168,7 @@ async function prepareDocument(call: UpsertCall, input: object): Promise<Prepare
   if (readIsNew && rule.kind !== 'skip') {
     existing = asExisting(
       inserted,
-      pristine ?? takeSnapshot(model, inserted),
+      (pristine ?? takeSnapshot(model, inserted)).values,
       given,
       copy,
       timestamps,
@@ -247,7 +250,7 @@ function refuseDottedPaths(schema: AnySchema, input: object): void {
  */
 function asExisting(
   { constructor: model }: AnyDocument,
-  pristine: Snapshot,
+  pristine: Fields,
   given: string[],
   input: object,
   { updatedAt }: TimestampPaths,
@@ -262,6 +265,8 @@ function asExisting(
   const existing = model.hydrate(stored) as unknown as AnyDocument;
   existing.set(withoutKept(model.translateAliases(input) as object, '', kept));
   if (updatedAt !== undefined) existing.set(updatedAt, pristine[updatedAt]);
+  // The run for a new document has reported those of the input.
+  forgetErrors(existing);
   for (const path of given) if (!kept.has(path)) existing.markModified(path);
   return existing;
 }
@@ -308,8 +313,9 @@ function startTimestamps(
   if (isWanted && updatedAt !== undefined && given.includes(updatedAt)) {
     document.set(updatedAt, undefined);
   }
-  const reached = setTimestamps(document, Boolean(schema.options.timestamps));
+  const reached = listReached(document);
   for (const one of reached) setMissingTimestamps(one);
+  setTimestamps(reached, Boolean(schema.options.timestamps));
   if (isWanted) return paths;
   for (const path of Object.values(paths) as string[]) {
     if (!given.includes(path)) document.set(path, undefined);
@@ -317,12 +323,15 @@ function startTimestamps(
   return {};
 }
 
-/** Mongoose leaves out those of a base where a discriminator's own subdocuments have timestamps. */
+/**
+ * Mongoose leaves out those of a base where a discriminator's own subdocuments have timestamps, and cannot set
+ * `createdAt` of a subdocument inside a default element.
+ */
 function setMissingTimestamps(document: AnyDocument): void {
   const { schema } = document.constructor;
   const isUnset = (path: string) => document.get(path, null, { getters: false }) === undefined;
   const unset = Object.values(timestampPaths(schema) as Record<string, string>).filter(isUnset);
   if (unset.length === 0) return;
   const now = currentTimeOf(document.constructor);
-  for (const path of unset) document.set(path, now);
+  for (const path of unset) setOnce(document, path, now);
 }

@@ -98,8 +98,10 @@ function toUpdate(
   byQuery: Operators,
   isCompared: boolean,
 ): SentUpdate {
-  const { onUpdate, onChange, inserted, lockedPaths, form } = write;
-  const { times, version } = onChange;
+  const { onUpdate, onChange, timesBelow, inserted, lockedPaths, form } = write;
+  const { version } = onChange;
+  const below = timesBelow.map(({ path, value }) => [path, value]);
+  const times = { ...onChange.times, ...(Object.fromEntries(below) as Fields) };
   const findLocked = () => {
     const own = Object.keys(version === undefined ? times : { ...times, [version]: 1 });
     return [...lockedPaths, ...pathsOf(onUpdate), ...own];

@@ -2,6 +2,7 @@
  * Builds an update as a pipeline, for what operators cannot express: a path that gets another value in a
  * new document than in an existing one, and times and versions that change only with another value. Pure.
  */
+import { isAtOrBelow } from '../../schema/path';
 import { valueAt, type Fields, type Operators } from '../prepare/paths-and-values';
 import type { UpsertWrite } from '../prepare/plan-write';
 import { toStoredValueCheck } from './stored-value-check';
@@ -33,7 +34,7 @@ function isPlainPath(path: string): boolean {
  */
 export function toPipeline(
   operators: Operators,
-  { onChange: { times, version }, isInsert }: UpsertWrite & { kind: 'update' },
+  { onChange: { times, version }, timesBelow, isInsert }: UpsertWrite & { kind: 'update' },
   inserted: Fields,
 ): object[] {
   const { $set = {}, $unset = {}, $push = {}, $addToSet = {} } = operators;
@@ -41,11 +42,16 @@ export function toPipeline(
     Object.is(value, valueAt(inserted, path)) ? `$${INSERTED}.${path}` : { $literal: value };
   const changes = toChangeCheck(operators, sent);
   const ifChanged = (path: string, value: object) => ({ $cond: [changes, value, `$${path}`] });
+  const below = timesBelow.map(({ path, subdocument, value }) => {
+    const changes = toChangeCheck(within(subdocument, operators), sent);
+    return [path, { $cond: [changes, { $literal: value }, `$${path}`] }] as const;
+  });
   const values = Object.fromEntries([
     ...entriesOf($set, sent),
     ...entriesOf($push, (path, added) => toPushed(path, elementsOf(added))),
     ...entriesOf($addToSet, (path, added) => toUnion(path, elementsOf(added))),
     ...entriesOf(times, (path, value) => ifChanged(path, { $literal: value })),
+    ...below,
     ...(version === undefined ? [] : [[version, ifChanged(version, toRaised(version))] as const]),
   ]);
   const removed = Object.keys($unset);
@@ -56,6 +62,15 @@ export function toPipeline(
     { $replaceWith: { $cond: [`$${IS_NEW}`, `$${INSERTED}`, '$$ROOT'] } },
     { $unset: [INSERTED, IS_NEW] },
   ];
+}
+
+/** The operators of the paths at or below `path`. */
+function within(path: string, operators: Operators): Operators {
+  const entries = Object.entries(operators).map(([operator, fields]) => [
+    operator,
+    Object.fromEntries(Object.entries({ ...fields }).filter(([one]) => isAtOrBelow(one, path))),
+  ]);
+  return Object.fromEntries(entries) as Operators;
 }
 
 /** An expression that is true if the operators would change the stored document. */
