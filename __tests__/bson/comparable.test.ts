@@ -89,6 +89,17 @@ describe('values that are one key in an index', () => {
 });
 
 describe('numbers as text', () => {
+  /** Of another driver, whose text is not a number that is known here. */
+  class Odd {
+    constructor(readonly text: string) {}
+    get _bsontype() {
+      return 'Double';
+    }
+    toString() {
+      return this.text;
+    }
+  }
+
   it.each<[unknown, string | undefined]>([
     [0, '0'],
     [-0, '0'],
@@ -108,6 +119,8 @@ describe('numbers as text', () => {
     [new Double(2.5), '25e-1'],
     [Long.fromString('-9223372036854775808'), '-9223372036854775808e0'],
     [decimal('1.20E+5'), '12e4'],
+    [new Odd('x7'), 'x7'],
+    [new Odd('7x'), '7x'],
     ['7', undefined],
     [null, undefined],
     [undefined, undefined],

@@ -24,6 +24,7 @@ describe('the indexes that a write could have violated', () => {
     ['a write of which nothing is known', {}, ALL],
     ['the same, of an existing document', { mayInsert: false }, ALL],
     ['an empty document', { document: {} }, PLAIN],
+    ['a complete one', { document: {}, isComplete: true }, PLAIN],
     ['a document with a value', { document: { email: 'a' } }, PLAIN],
     [
       'a document with a value of a sparse index',
@@ -60,6 +61,11 @@ describe('the indexes that a write could have violated', () => {
       'an upsert by _id',
       { update: { $set: { n: 1 } }, filter: { _id: 5 }, mayInsert: true },
       ['_id_', ...PLAIN],
+    ],
+    [
+      'an upsert by a value of a sparse index',
+      { update: { $set: { n: 1 } }, filter: { phone: 1 }, mayInsert: true },
+      [...PLAIN, 'phone_1'],
     ],
     [
       'an upsert that writes on insert',

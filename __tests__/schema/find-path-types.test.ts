@@ -75,13 +75,22 @@ describe('a path of', () => {
     'nested.z',
     'nested.deep.b.c',
     'sub.z',
+    'sub.0.c',
     'ref._id',
     'refs.0.a',
     '',
   ])('no kind is not found: %j', (path) => {
-    expect(walk(plain, path)).toMatchObject({ at: [], below: [], isOpen: false });
+    expect(findPathTypes(plain, path)).toMatchObject({ at: [], below: [], isOpen: false });
     expect(hasPath(plain, path)).toBe(false);
   });
+});
+
+it('nothing else is found', () => {
+  expect(findPathTypes(plain, 'other')).toEqual(NOTHING);
+  const { at, above, below } = findPathTypes(plain, 'sub');
+  expect([at.length, above.length, below.length]).toEqual([1, 0, 1]);
+  expect(findPathTypes(plain, 'nested').below).toHaveLength(2);
+  expect(findPathTypes(arrays, 'list').below).toHaveLength(1);
 });
 
 const arrays = schema({

@@ -39,6 +39,7 @@ const CONDITIONS: [condition: Doc, selected: Doc[], others: Doc[]][] = [
   [{ $or: {} }, [], [{}]],
   [{ $nor: [{ a: 1 }] }, [], [{}, { a: 1 }, { $nor: [{ a: 1 }] }]],
   [{ a: { $ne: 1 } }, [], [{}, { a: 1 }, { a: 2 }]],
+  [{ a: { $gte: null } }, [], [{}, { a: null }]],
   [{ a: { toString: 1, $gt: 0 } }, [], [{ a: 1 }]],
 ];
 
@@ -95,6 +96,8 @@ describe('the alternatives of a condition', () => {
       ],
     ],
     [{ $or: [] }, []],
+    [{ $or: {} }, [[{ $or: {} }]]],
+    [{ $and: {} }, [[{ $and: {} }]]],
   ])('%j', (condition, alternatives) => {
     expect(toConjunctions(condition)).toEqual(alternatives);
   });
@@ -108,5 +111,6 @@ describe('the alternatives of a condition', () => {
     expect(toConjunctions({ $and: [many('a', 4), many('b', 4)] })).toHaveLength(16);
     expect(toConjunctions({ $and: [many('a', 4), many('b', 5)] })).toBeUndefined();
     expect(toConjunctions({ $and: [{ $and: [many('a', 4), many('b', 5)] }] })).toBeUndefined();
+    expect(toConjunctions({ $or: [{ a: 1 }, many('b', 17)] })).toBeUndefined();
   });
 });

@@ -1,5 +1,7 @@
+import { Schema } from 'mongoose';
+import type { AnySchema } from '../../lib/mongoose-internals';
 import { Fragment } from '../../lib/schema/fragment';
-import { quotePath } from '../../lib/schema/partial-advice';
+import { quotePath, toPartialFilter } from '../../lib/schema/partial-advice';
 import { isAtOrBelow, isRelated, prefixesOf, withoutPositions } from '../../lib/schema/path';
 
 it.each<[string, string[]]>([
@@ -45,6 +47,27 @@ it.each([
   ['a\\b', String.raw`'a\\b'`],
 ])('as a key of an object, %j is %s', (path, expected) => {
   expect(quotePath(path)).toBe(expected);
+});
+
+it.each([
+  ['s', "{ s: { $type: 'string' } }"],
+  ['n', "{ n: { $type: 'number' } }"],
+  ['in.d', "{ 'in.d': { $type: 'date' } }"],
+  ['list', "{ list: { $type: 'string' } }"],
+  ['sub', "{ sub: { $type: 'object' } }"],
+  ['any', '{ any: { $exists: true } }'],
+  ['other', '{ other: { $exists: true } }'],
+])('the partial filter for a value at %j is %s', (path, filter) => {
+  const schema = new Schema({
+    s: String,
+    n: Number,
+    in: { d: Date },
+    list: [String],
+    sub: new Schema({ x: String }),
+    any: {},
+  });
+  const schemas = [new Schema({ z: String }), schema] as unknown as AnySchema[];
+  expect(toPartialFilter(schemas, path)).toBe(filter);
 });
 
 it.each<[string[], boolean]>([

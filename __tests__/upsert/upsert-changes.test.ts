@@ -59,6 +59,22 @@ describe.each(UPSERTS)('%s', (name, call) => {
     },
   );
 
+  it.each<[string, unknown, unknown, object]>([
+    ['null', undefined, null, { value: null }],
+    ['unset', null, undefined, {}],
+    ['a value', null, 'a', { value: 'a' }],
+  ])("writes what pre('save') middleware sets: %s", async (__, before, after, stored) => {
+    const withDefault = new Schema({ email, value: { type: String, default: before } });
+    withDefault.pre('save', function (this: Doc) {
+      this['value'] = after;
+    });
+    const Thing = await compile(withDefault);
+    await Thing.collection.insertOne({ email: 'a', value: 'b' });
+    await call(Thing, { email: 'a' });
+    const projection = { _id: 0, __v: 0 };
+    expect(await Thing.collection.findOne({}, { projection })).toEqual({ email: 'a', ...stored });
+  });
+
   const { Int32, Double, Long } = mongoose.mongo.BSON;
   it.each<[string, unknown, unknown]>([
     ['a double for an int', new Double(1), 1],

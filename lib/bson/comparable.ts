@@ -7,23 +7,21 @@ export function toComparable(value: unknown): string {
 }
 
 function describe(value: unknown): unknown[] {
-  if (value === undefined) return ['undefined'];
-  if (value === null) return ['null'];
   const number = toNumberText(value);
   if (number !== undefined) return ['number', number];
   if (Array.isArray(value)) return ['array', ...value.map(describe)];
   if (value instanceof Date) return ['date', value.getTime()];
   if (value instanceof RegExp) return ['regex', value.source, value.flags];
-  if (typeof value !== 'object') return [typeof value, value];
+  if (typeof value !== 'object' || value === null) return [typeof value, value];
   if (isBsonValue(value)) {
-    return ['bson', value._bsontype, value.toExtendedJSON?.({ relaxed: false })];
+    return ['bson', value._bsontype, value.toExtendedJSON?.()];
   }
   return ['object', ...Object.entries(value).map(([key, one]) => [key, describe(one)])];
 }
 
 interface BsonValue {
   _bsontype: string;
-  toExtendedJSON?: (options: { relaxed: false }) => unknown;
+  toExtendedJSON?: () => unknown;
 }
 
 /** True for the driver's classes, such as ObjectId; false for a document with a field `_bsontype`. */
@@ -54,7 +52,7 @@ export function toNumberText(value: unknown): string | undefined {
 /** Digits and the power of ten: `1.50`, `15E-1` and `1.5` are equal. */
 function toPlainNumber(text: string): string {
   const [, sign = '', whole = '', fraction = '', power = '0'] =
-    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/i.exec(text) ?? [];
   if (whole === '') return text;
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
   const significant = digits.replace(/0+$/, '');

@@ -10,7 +10,8 @@ export function sameValueFor({ base }: AnyModel): IsSameValue {
   const { EJSON } = base.mongo.BSON;
   return (a, b) => {
     if (a === b) return true;
-    if (typeof a === 'string' && typeof b === 'string') return false;
+    // JSON has no undefined, and would show a missing value as null.
+    if (a === undefined || b === undefined || typeof a === 'string') return false;
     const number = toNumberText(a);
     if (number !== undefined) return number === toNumberText(b);
     if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();

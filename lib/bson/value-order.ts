@@ -4,9 +4,10 @@ import { isEmbedded, toNumberText } from './comparable';
 /** Undefined if the server does not compare the two values, or if its order is not known here. */
 export function compare(a: unknown, b: unknown, isCollated: boolean): number | undefined {
   const numberA = toNumberText(a);
-  const numberB = toNumberText(b);
-  if (numberA !== undefined && numberB !== undefined) {
+  if (numberA !== undefined) {
+    const numberB = toNumberText(b);
     if (numberA === numberB) return 0;
+    // Not a number if `b` is none.
     const difference = Number(numberA) - Number(numberB);
     return difference === 0 || Number.isNaN(difference) ? undefined : difference;
   }

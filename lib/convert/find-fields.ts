@@ -60,9 +60,7 @@ function chooseFields(
     Object.hasOwn(keyPattern, path) && !isGeoDirection(keyPattern[path]);
   const serverValues = new Map([...keyValue].filter(([path]) => isOwn(path)));
   const isSame: Rule = ({ indexPath, value }) =>
-    value !== UNKNOWN &&
-    serverValues.has(indexPath) &&
-    isSameValue(value, serverValues.get(indexPath));
+    serverValues.has(indexPath) && isSameValue(value, serverValues.get(indexPath));
   const isUnreported: Rule = ({ indexPath }) => !serverValues.has(indexPath);
   const isUnknown: Rule = ({ value }) => value === UNKNOWN;
   const keysBy = (...rules: Rule[]) =>
@@ -87,20 +85,12 @@ function chooseFields(
   );
   return paths.map((indexPath, at) => {
     const part = first?.[at];
-    const isAgreed = others.every((parts) => isSameKnown(isSameValue, parts[at], part));
+    const isAgreed = others.every((parts) => isSameValue(parts[at]?.value, part?.value));
     const isKnown = part !== undefined && part.value !== UNKNOWN && isAgreed;
     const reported = isCertain(indexPath) ? serverValues.get(indexPath) : undefined;
     const path = part !== undefined && hasPlace ? part.path : indexPath;
     return { indexPath, path, value: toUserValue(isKnown ? part.value : reported) };
   });
-}
-
-function isSameKnown(
-  isSameValue: (a: unknown, b: unknown) => boolean,
-  a: KeyPart | undefined,
-  b: KeyPart | undefined,
-): boolean {
-  return a?.value !== UNKNOWN && b?.value !== UNKNOWN && isSameValue(a?.value, b?.value);
 }
 
 function firstNonEmpty<T>(searches: (() => T[])[]): T[] {

@@ -21,9 +21,8 @@ function isPossible(index: UniqueIndex, write: Write, newObjectId: () => string)
     return !isId && (document !== undefined || paths.some((path) => isPathUpdated(write, path)));
   }
   // Only written values, not the null of a missing path.
-  const written = { ...write, isComplete: false };
   const valuesOf = (path: string) =>
-    findWrittenKeys(written, { [path]: 1 }, () => true)
+    findWrittenKeys(write, { [path]: 1 })
       .flat()
       .filter(({ isFound }) => isFound);
   if (isId) return valuesOf('_id').some(({ value }) => !isGeneratedHere(value, newObjectId));

@@ -1,5 +1,5 @@
 /** Finds the violated index by its key pattern or its name. Pure. */
-import { isSamePattern, isTextPattern, type UniqueIndex } from '../schema/unique-index';
+import { isSamePattern, type UniqueIndex } from '../schema/unique-index';
 import type { DuplicateKey } from './parse-duplicate-key';
 
 export interface ViolatedIndex {
@@ -35,7 +35,6 @@ export function toViolatedIndex({ name, keyPattern, collation }: UniqueIndex): V
 
 /** In its key pattern, the server replaces the paths of a text index with two fixed names. */
 function toStoredPattern(keyPattern: Record<string, unknown>): Record<string, unknown> {
-  if (!isTextPattern(keyPattern)) return keyPattern;
   return Object.fromEntries(
     Object.entries(keyPattern).flatMap(([path, direction]) =>
       direction === 'text'

@@ -34,13 +34,13 @@ export function toRefusedKey(model: AnyModel, key: DuplicateKey, write: Write): 
     if (key.keyValue.has(path)) return key.keyValue.get(path) === null;
     if (nulls !== undefined) return nulls.includes(path);
     const written = findWrittenKeys(write, { [path]: 1 }, (one) => isPlainPath(model, one));
-    return written.length > 0 && written.every(([part]) => part?.value === null);
+    return written.flat().every(({ value }) => value === null);
   }
 }
 
 /** The paths of a printed key such as `{ a: null, b: null }`. A stored string is printed in quotes. */
 function findNullPaths(keyText = ''): string[] | undefined {
-  const [, all] = /^\{ ((?:[\w.$-]+: null(?:, )?)+) \}/.exec(keyText) ?? [];
+  const all = /^\{ ((?:[\w.$-]+: null(?:, )?)+) \}/.exec(keyText)?.[1];
   return all?.split(', ').map((part) => part.slice(0, -': null'.length));
 }
 
@@ -67,11 +67,9 @@ function findAbsent(model: AnyModel, key: DuplicateKey, missing: string[], write
 /** The schema of the discriminator, if a write on the base model names one. */
 function findWrittenSchema(model: AnyModel, write: Write): AnySchema {
   const schema = model.schema as AnySchema;
-  const key = findKind(schema)?.key;
-  if (key === undefined) return schema;
-  const value = findWrittenKeys(write, { [key]: 1 }, () => true)[0]?.[0]?.value;
-  const written = Object.values(model.discriminators ?? {}).find(
-    (one) => findKind(one.schema as AnySchema)?.value === value,
+  const parts = findWrittenKeys(write, { [String(findKind(schema)?.key)]: 1 }).flat();
+  const written = Object.values(model.discriminators ?? {}).find((one) =>
+    parts.some(({ value }) => value === findKind(one.schema as AnySchema)?.value),
   );
   return (written?.schema as AnySchema | undefined) ?? schema;
 }

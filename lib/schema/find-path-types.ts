@@ -75,8 +75,10 @@ function isContainer({ instance }: PathType): boolean {
   return instance === 'Array' || instance === 'Map';
 }
 
+type Inside = Pick<PathTypes, 'at' | 'below'>;
+
 /** Adds what the value contains: array elements at the path itself, paths of a subdocument below it. */
-function addInside(type: PathType, found: PathTypes, seen: Set<AnySchema>): void {
+function addInside(type: PathType, found: Inside, seen: Set<AnySchema>): void {
   const element = isContainer(type) ? findElementType(type) : undefined;
   if (element !== undefined) {
     found.at.push(element);
@@ -93,8 +95,8 @@ function addInside(type: PathType, found: PathTypes, seen: Set<AnySchema>): void
   }
 }
 
-function addBelow(type: PathType, found: PathTypes, seen: Set<AnySchema>): void {
-  const inside: PathTypes = { at: [], above: [], below: found.below, isOpen: false };
+function addBelow(type: PathType, found: Inside, seen: Set<AnySchema>): void {
+  const inside: Inside = { at: [], below: found.below };
   found.below.push(type);
   addInside(type, inside, seen);
   found.below.push(...inside.at);

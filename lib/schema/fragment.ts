@@ -14,7 +14,7 @@ export class Fragment {
   /** Sets the value at the path and creates the fragments above it. */
   set(path: string, value: unknown): void {
     const dot = path.indexOf('.');
-    if (dot < 0) {
+    if (dot === -1) {
       this.children.set(path, value);
       return;
     }

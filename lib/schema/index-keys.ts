@@ -50,7 +50,7 @@ export function findDocumentKeys(
 
 /** True for a path with an array position (`list.0.email`) or a Map key (`map.$*`): its keys differ. */
 export function hasPositions({ keyPattern }: UniqueIndex): boolean {
-  return Object.keys(keyPattern).some((path) => /(^|\.)(\d+|\$.*)(\.|$)/.test(path));
+  return Object.keys(keyPattern).some((path) => /(^|\.)(\d+(\.|$)|\$)/.test(path));
 }
 
 /** The server computes the keys of a geo index: cells and hashes, not values. */

@@ -49,7 +49,8 @@ export function timestampPaths(schema: AnySchema): TimestampPaths {
 function readTimestampPaths(schema: AnySchema): TimestampPaths {
   const { timestamps } = schema.options;
   if (!timestamps) return {};
-  const names = timestamps === true ? {} : timestamps;
+  // `true` has no such properties, so both have their own names.
+  const names = timestamps as { createdAt?: string | boolean; updatedAt?: string | boolean };
   const pathOf = (name: 'createdAt' | 'updatedAt') => {
     const given = names[name] ?? true;
     return given === false ? {} : { [name]: given === true ? name : given };

@@ -28,12 +28,11 @@ const MAX_CONJUNCTIONS = 16;
 export function toConjunctions(expression: Condition): Condition[][] | undefined {
   let all: Condition[][] = [[]];
   for (const [key, value] of Object.entries(expression)) {
-    const parts = Array.isArray(value) ? (value as Condition[]) : [];
-    let alternatives: (Condition[][] | undefined)[] = [[[{ [key]: value }]]];
-    if (key === '$and') alternatives = parts.map(toConjunctions);
-    if (key === '$or') alternatives = [parts.flatMap((part) => toConjunctions(part) ?? [])];
-    for (const some of alternatives) {
-      if (some === undefined || all.length * some.length > MAX_CONJUNCTIONS) return undefined;
+    const isList = (key === '$and' || key === '$or') && Array.isArray(value);
+    const parts = isList ? (value as Condition[]).map(toConjunctions) : [[[{ [key]: value }]]];
+    if (!parts.every((part) => part !== undefined)) return undefined;
+    for (const some of key === '$or' ? [parts.flat()] : parts) {
+      if (all.length * some.length > MAX_CONJUNCTIONS) return undefined;
       all = all.flatMap((left) => some.map((right) => [...left, ...right]));
     }
   }
@@ -63,8 +62,8 @@ function isMatch(
 ): boolean {
   const values = valuesAt(known.document, path.split('.'));
   if (operator === '$in') {
-    const operands = Array.isArray(operand) ? (operand as unknown[]) : [];
-    return operands.some((one) => isMatch(known, path, '$eq', one, isCollated));
+    const isPart = (one: unknown) => isMatch(known, path, '$eq', one, isCollated);
+    return Array.isArray(operand) && operand.some(isPart);
   }
   if (operator === '$eq' && operand === null) {
     return known.isKnown(path) && (values.includes(null) || isMissing(known.document, path));
@@ -79,10 +78,7 @@ function isMatch(
   }
   const isInOrder = Object.hasOwn(ORDER, operator) ? ORDER[operator] : undefined;
   if (isInOrder === undefined) return false;
-  return values.some((value) => {
-    const order = compare(value, operand, isCollated);
-    return order !== undefined && isInOrder(order);
-  });
+  return values.some((value) => isInOrder(compare(value, operand, isCollated) ?? NaN));
 }
 
 const ORDER: Record<string, (order: number) => boolean> = {

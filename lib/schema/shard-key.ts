@@ -44,8 +44,6 @@ export function beginsWithShardKey(
 
 /** As in the shell: `{ tenant: 1, region: "hashed" }`. */
 export function showPattern(pattern: Record<string, unknown>): string {
-  const entries = Object.entries(pattern).map(
-    ([path, kind]) => `${path}: ${typeof kind === 'string' ? show(kind) : String(kind)}`,
-  );
+  const entries = Object.entries(pattern).map(([path, kind]) => `${path}: ${show(kind)}`);
   return `{ ${entries.join(', ')} }`;
 }

@@ -60,7 +60,7 @@ export function schemasOfCollection(model: AnyModel): AnySchema[] {
 /** The base model of a discriminator; any other model itself. */
 export function baseOf(model: AnyModel): AnyModel {
   const baseName = findBaseName(model);
-  return (baseName === undefined ? undefined : model.db.models[baseName]) ?? model;
+  return (baseName && model.db.models[baseName]) || model;
 }
 
 function isOfKind(schema: AnySchema): boolean {
@@ -135,7 +135,6 @@ function toEntries(keyPattern: Record<string, unknown>): Entry[] {
     path,
     typeof direction === 'string' ? direction : Number(direction),
   ]);
-  if (!isTextPattern(keyPattern)) return entries;
   const isText = ([, direction]: Entry) => direction === 'text';
   const textEntries = entries.filter(isText).sort();
   return entries.map((entry) => (isText(entry) ? (textEntries.shift() as Entry) : entry));

@@ -15,7 +15,7 @@ type KeyPattern = Record<string, unknown>;
 export function findWrittenKeys(
   write: Write,
   keyPattern: KeyPattern,
-  isPlain: (path: string) => boolean,
+  isPlain: (path: string) => boolean = () => false,
 ): KeyPart[][] {
   const peeked = Object.keys(keyPattern).map((path): KeyPart => {
     return { indexPath: path, path, value: write.peek?.(path), isFound: true };
