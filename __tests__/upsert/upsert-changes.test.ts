@@ -1,5 +1,5 @@
 /** What an upsert leaves alone where nothing changes, and the version that it raises where `save()` does. */
-import { Schema, Types } from 'mongoose';
+import { mongo, Schema, Types } from 'mongoose';
 import type { SaveOrUpsertOptions } from 'mongoose-unique-guard';
 import { watchCommands } from '../support/commands';
 import { modelFactory } from '../support/compile';
@@ -132,6 +132,25 @@ describe.each(UPSERTS)('%s', (name, call) => {
   it.each<[string, Doc, Doc, boolean]>([
     ['the same values', { email: 'a', value: 1 }, { email: 'a', value: 1 }, false],
     ['another type', { email: 'a', value: '1' }, { email: 'a', value: 1 }, true],
+    ['a double', { email: 'a', value: new mongo.Double(1) }, { email: 'a', value: 1 }, true],
+    [
+      'a double inside an object beside an immutable path',
+      { email: 'a', n: { kept: 'old', number: new mongo.Double(1) } },
+      { email: 'a', n: { number: 1 } },
+      true,
+    ],
+    [
+      'a number inside an object',
+      { email: 'a', n: { number: 1 } },
+      { email: 'a', n: { number: 1 } },
+      false,
+    ],
+    [
+      'other digits of a decimal',
+      { email: 'a', value: Types.Decimal128.fromString('1.00') },
+      { email: 'a', value: Types.Decimal128.fromString('1.0') },
+      true,
+    ],
     [
       'a path that the input lacks',
       { email: 'a', value: 1, other: 'o' },
@@ -175,7 +194,7 @@ describe.each(UPSERTS)('%s', (name, call) => {
   ])("says what 'replace' changed where there is %s", async (_, before, input, changed) => {
     const Thing = await compile(
       new Schema(
-        { email, value: {}, other: String, kept, n: { kept, other: String }, sub: part() },
+        { email, value: {}, other: String, kept, n: { kept, number: Number }, sub: part() },
         { timestamps: true },
       ),
     );

@@ -14,6 +14,7 @@ import {
 import type { IsNested, WrittenOnChange, UpsertWrite } from '../prepare/plan-write';
 import { isExpressible, toPipeline, toRaised } from './to-pipeline';
 import { setRestOnInsert } from './set-rest-on-insert';
+import { toTypeChecks } from './stored-value-check';
 
 /** An update as the driver takes it. */
 export type SentUpdate = Operators | object[];
@@ -56,7 +57,7 @@ export function buildUpdate(write: UpsertWrite, byQuery: unknown, isCompared: bo
   const forExisting = withVariable(
     'replacement',
     toReferences(replacement, created),
-    ifChanged(untouched, onChange),
+    ifChanged(untouched, onChange, toTypesOf(replacement, keptOrTimes)),
   );
   const value = { $cond: [isInsert, forInsert, forExisting] };
   return [{ $replaceWith: withVariable('created', { $literal: created }, value) }];
@@ -80,7 +81,11 @@ function toReferences(document: Fields, created: Fields): object {
 }
 
 /** The replacement. It keeps the stored times and version unless another value changes. */
-function ifChanged(untouched: object, { times, version }: WrittenOnChange): object {
+function ifChanged(
+  untouched: object,
+  { times, version }: WrittenOnChange,
+  types: object[],
+): object {
   const [next, stored] = ['$$next', '$$ROOT'].map((object) => ({ $objectToArray: object }));
   const changes = {
     ...Object.fromEntries(
@@ -89,8 +94,21 @@ function ifChanged(untouched: object, { times, version }: WrittenOnChange): obje
     ...(version !== undefined && { [version]: toRaised(version) }),
   };
   const changed = { $mergeObjects: ['$$next', changes] };
-  const value = { $cond: [{ $setEquals: [next, stored] }, '$$next', changed] };
+  // `$cond`, because a type of a value that is another one may not exist.
+  const isSame = { $cond: [{ $setEquals: [next, stored] }, { $and: types }, false] };
+  const value = { $cond: [isSame, '$$next', changed] };
   return withVariable('next', untouched, value);
+}
+
+/** The conditions on the types of the replaced values. A kept value is the stored one. */
+function toTypesOf(replacement: Fields, kept: string[], prefix = ''): object[] {
+  return Object.entries(replacement).flatMap(([name, value]) => {
+    const path = prefix + name;
+    // Other names cannot stand in an expression.
+    if (kept.includes(path) || !/^[^$.][^.]*$/.test(name)) return [];
+    const isAbove = isPlainObject(value) && kept.some((one) => isAtOrBelow(one, path));
+    return isAbove ? toTypesOf(value, kept, `${path}.`) : toTypeChecks(path, value);
+  });
 }
 
 function toUpdate(

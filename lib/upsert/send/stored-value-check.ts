@@ -12,10 +12,16 @@ const MOST_NUMBERS = 50;
 export function toStoredValueCheck(path: string, value: unknown, sent: string | object): object {
   const stored = `$${path}`;
   const isEqual = { $eq: [stored, sent] };
-  const types = typesOf(stored, value);
-  if (types.length === 0 || types.length > MOST_NUMBERS) return isEqual;
+  const types = toTypeChecks(path, value);
+  if (types.length === 0) return isEqual;
   // `$cond`, because `$arrayElemAt` fails on a stored value that is not an array.
   return { $cond: [isEqual, { $and: types }, false] };
+}
+
+/** The conditions that `$eq` leaves out; none if the value contains too many numbers. */
+export function toTypeChecks(path: string, value: unknown): object[] {
+  const types = typesOf(`$${path}`, value);
+  return types.length > MOST_NUMBERS ? [] : types;
 }
 
 /** The conditions on the type, and if needed on the digits, of each number in the value. */
