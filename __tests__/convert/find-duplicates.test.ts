@@ -1,5 +1,10 @@
+import { mongo } from 'mongoose';
 import { isDuplicateKeyError } from 'mongoose-unique-guard';
-import { findDuplicates } from '../../lib/convert/find-duplicates';
+import {
+  findDuplicates,
+  isOfServer,
+  type ServerDuplicate,
+} from '../../lib/convert/find-duplicates';
 
 const text = 'E11000 duplicate key error collection: db.c index: a_1 dup key: { a: 1 }';
 const duplicate = (more: object = {}) => Object.assign(new Error(text), { code: 11000 }, more);
@@ -23,6 +28,14 @@ describe('a duplicate is found in', () => {
     ['a plain object, as JSON gives', { code: 11000, errmsg: text }, 'single'],
     ['a cause', new Error('outer', { cause: duplicate() }), 'single'],
     ['a cause of a cause', wrap(5, duplicate()), 'single'],
+    ['the farthest cause', wrap(9, duplicate()), 'single'],
+    [
+      'a code as the driver has it with promoteValues: false',
+      { code: new mongo.Int32(11000) },
+      'single',
+    ],
+    ['no error labels', duplicate({ errorLabels: [] }), 'single'],
+    ['write errors in the result', { code: 64, result: { writeErrors: [row(2)] } }, [2]],
     ['an array of write errors', { code: 11000, writeErrors: [row(0), row(2)] }, [0, 2]],
     ['a single write error', { code: 11000, writeErrors: row(3) }, [3]],
     [
@@ -77,7 +90,10 @@ describe('no duplicate is found in', () => {
       Object.assign(new Error('x', { cause: duplicate() }), { errorLabels: ['x'] }),
     ],
     ['causes that go round', cycle],
-    ['a cause farther than ten', wrap(11, duplicate())],
+    ['a cause farther than ten', wrap(10, duplicate())],
+    ['an error whose write errors are others', duplicate({ writeErrors: [row(0, 121)] })],
+    ['a result without errors', { code: 121, result: { getWriteErrors: 1 } }],
+    ['a code in an object', { code: { valueOf: () => 11000 } }],
     ['write errors of another code', { code: 121, writeErrors: [row(0, 121)] }],
     ['write errors that are none', { code: 121, writeErrors: [null, 'x', 5] }],
     ['a Map of write errors that are none', { code: 121, writeErrors: new Map([[0, null]]) }],
@@ -86,6 +102,58 @@ describe('no duplicate is found in', () => {
     expect(findDuplicates(error)).toBeUndefined();
     expect(isDuplicateKeyError(error)).toBe(false);
   });
+});
+
+describe('of what the server reported', () => {
+  const whole = { keyPattern: { a: 1 }, keyValue: { a: 'x' }, hexEncoded: [false], collation: {} };
+  const single = (error: unknown): ServerDuplicate | undefined => {
+    const found = findDuplicates(error);
+    return found?.kind === 'single' ? found.duplicate : undefined;
+  };
+
+  it.each<[string, object, object]>([
+    ['everything', whole, whole],
+    ['nothing more', {}, {}],
+    ['only what is an object', { keyPattern: 'a', keyValue: 5 }, {}],
+  ])('is kept: %s', (_, more, kept) => {
+    expect(single(duplicate(more))).toStrictEqual({ text, isServers: true, ...kept });
+  });
+
+  const methods = { hasErrorLabel: () => false, addErrorLabel: () => undefined };
+  const other = { errmsg: 'other', message: 'other' };
+  it.each<[string, object, boolean]>([
+    ["with the server's message", {}, true],
+    [
+      "with a service's message",
+      { message: 'Duplicate key violation on the requested collection' },
+      true,
+    ],
+    ['with another message', other, false],
+    ["with another message, by the driver's methods", { ...other, ...methods }, true],
+    ['with one of these methods', { ...other, hasErrorLabel: methods.hasErrorLabel }, false],
+    ['with the other one', { ...other, addErrorLabel: methods.addErrorLabel }, false],
+  ])('an error %s is of a server: %p', (_, more, expected) => {
+    expect(isOfServer(findDuplicates(duplicate(more)) as never)).toBe(expected);
+  });
+
+  it('one row of the server is enough', () => {
+    const own = { index: 1, code: 11000, errmsg: 'own' };
+    const rowsOf = (...writeErrors: object[]) =>
+      findDuplicates({ code: 11000, writeErrors }) as never;
+    expect(isOfServer(rowsOf(row(0), own))).toBe(true);
+    expect(isOfServer(rowsOf(own, row(0)))).toBe(true);
+    expect(isOfServer(rowsOf(own))).toBe(false);
+  });
+
+  it('the text is errmsg, or the message, or empty', () => {
+    expect(single({ code: 11000, errmsg: 'a', message: 'b' })?.text).toBe('a');
+    expect(single({ code: 11000, errmsg: 1, message: 'b' })?.text).toBe('b');
+    expect(single({ code: 11000 })?.text).toBe('');
+  });
+});
+
+it('a single duplicate is one to go on after', () => {
+  expect(isDuplicateKeyError(duplicate())).toBe(true);
 });
 
 it('a bulk of duplicates and others is no error to go on after', () => {

@@ -111,11 +111,11 @@ export function isOfAnotherCollection(
   model: AnyModel,
   isOut = false,
 ): boolean {
-  if (db === undefined || collection === undefined) return false;
+  if (collection === undefined) return false;
   // A connection that was never opened has no name yet.
   const { name = '' } = model.db as { name?: string };
   // Atlas shared tiers print the name of the database with a prefix.
-  if (!db.endsWith(name)) return true;
+  if (!String(db).endsWith(name)) return true;
   // $out fills a temporary collection with the indexes of the one that it then replaces.
   return collection !== model.collection.name && !(isOut && collection.startsWith('tmp.agg_out.'));
 }

@@ -52,7 +52,8 @@ export function convertError(error: unknown, model: AnyModel, shape: ErrorShape)
   let note: UniqueGuardNote;
   try {
     const outcome = convert(error, model, shape);
-    if (typeof outcome !== 'string') return outcome as CallbackError;
+    // A string that was thrown is no reason.
+    if (typeof outcome !== 'string' || outcome === error) return outcome as CallbackError;
     note = { reason: outcome };
   } catch (failure) {
     // If the conversion fails, the caller must still get the original error.
@@ -63,16 +64,12 @@ export function convertError(error: unknown, model: AnyModel, shape: ErrorShape)
 
 function leaveWithNote(error: unknown, model: AnyModel, note: UniqueGuardNote): unknown {
   try {
-    if (isExtensible(error)) addHidden(error, { uniqueGuard: note });
+    if (Object.isExtensible(error)) addHidden(error as object, { uniqueGuard: note });
     findOptions(model.schema).onUnexplained?.(error, note);
   } catch (failure) {
     note.failure ??= failure;
   }
   return error;
-}
-
-function isExtensible(error: unknown): error is object {
-  return isObject(error) && Object.isExtensible(error);
 }
 
 /** What the caller gets, or a sentence that says why a duplicate is left as it is. */

@@ -56,13 +56,13 @@ function explainAbsentPaths(
   const isOne = absent.length === 1;
   const have = `${quote(absent)}, ${isOne ? 'a path' : 'paths'} that`;
   const counts = 'counts as null there, and the second one fails';
-  if (owner !== undefined && owner !== model && baseOf(owner) === baseOf(model)) {
+  if (owner !== undefined && baseOf(owner) === baseOf(model)) {
     return (
       `${subject} is on ${have} only documents of ${owner.modelName} have, so each document of another ` +
       `kind ${counts}. ${adviseDiscriminator(owner)}`
     );
   }
-  if (owner !== undefined && owner !== model) {
+  if (owner !== undefined) {
     return (
       `${subject} is on ${have} only the model ${owner.modelName}, which shares the collection, has, so ` +
       `each document without it ${counts}. Limit the index to documents with a value: ` +

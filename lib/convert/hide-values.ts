@@ -16,10 +16,10 @@ const MESSAGE = 'E11000 duplicate key error (the value is hidden)';
  * a typing error, all values are hidden.
  */
 export function isValueHidden(model: AnyModel, options: UniqueGuardOptions, path: string): boolean {
-  const { hideValues = [] } = options;
+  const { hideValues } = options;
   if (hideValues === true || findUnknownPaths(model, options).length > 0) return true;
   const plain = withoutPositions(path);
-  if (hideValues.some((one) => isRelated(plain, withoutPositions(one)))) return true;
+  if (hideValues?.some((one) => isRelated(plain, withoutPositions(one)))) return true;
   return schemasOf(model).some((schema) => isUnselected(schema, path));
 }
 

@@ -60,7 +60,7 @@ const COLLATION = ' collation: {';
 /** True if the build of an index failed, not a write. Text after the error's name may be user input. */
 export function isIndexBuild(text: string): boolean {
   const at = text.indexOf('Index build failed');
-  return at >= 0 && at <= text.indexOf(ERROR);
+  return at !== -1 && at < text.indexOf(ERROR);
 }
 
 /**
@@ -75,7 +75,7 @@ function parseText(text: string, knownIndexNames: Iterable<string>): TextParts {
     keyText: undefined,
   };
   const at = text.indexOf(ERROR);
-  if (at < 0) return { ...nothing, indexName: parseQuotedIndex(text) };
+  if (at === -1) return { ...nothing, indexName: parseQuotedIndex(text) };
   const rest = text.slice(at + ERROR.length);
   const inNamespace = takeAfter(rest, ' collection: ');
   if (inNamespace !== undefined) {
@@ -89,7 +89,7 @@ function parseText(text: string, knownIndexNames: Iterable<string>): TextParts {
   const qualified = takeAfter(rest, ' index: ');
   if (qualified === undefined) return { ...nothing, keyText: takeAfter(rest, KEY) };
   const dollar = qualified.indexOf('.$');
-  if (dollar < 0) return { ...nothing, ...parseIndexName(qualified, knownIndexNames) };
+  if (dollar === -1) return { ...nothing, ...parseIndexName(qualified, knownIndexNames) };
   const namespace = splitNamespace(qualified.slice(0, dollar));
   return { ...namespace, ...parseIndexName(qualified.slice(dollar + 2), knownIndexNames) };
 }
@@ -101,14 +101,14 @@ function parseIndexName(rest: string, knownIndexNames: Iterable<string>) {
     const follows = [KEY, COLLATION].some((delimiter) => rest.startsWith(delimiter, name.length));
     if (name.length > length && rest.startsWith(name) && follows) length = name.length;
   }
-  const isKnown = length >= 0;
+  const isKnown = length !== -1;
   if (!isKnown) length = firstOf(rest, [KEY, COLLATION]);
   const name = rest.slice(0, length);
   const keyAt = rest.indexOf(KEY, length);
   return {
     // MMAPv1 often writes two blanks before `dup key`; a known name may end with one of its own.
     indexName: isKnown ? name : name.trimEnd(),
-    keyText: keyAt < 0 ? undefined : rest.slice(keyAt + KEY.length),
+    keyText: keyAt === -1 ? undefined : rest.slice(keyAt + KEY.length),
   };
 }
 
@@ -117,12 +117,12 @@ function parseQuotedIndex(text: string): string | undefined {
   const start = text.indexOf(": Index '");
   const end = text.lastIndexOf("'");
   const nameStart = start + ": Index '".length;
-  return start >= 0 && end > nameStart ? text.slice(nameStart, end) : undefined;
+  return start !== -1 && end > nameStart ? text.slice(nameStart, end) : undefined;
 }
 
 function splitNamespace(namespace: string) {
   const dot = namespace.indexOf('.');
-  if (dot < 0) return { db: undefined, collection: undefined };
+  if (dot === -1) return { db: undefined, collection: undefined };
   return { db: namespace.slice(0, dot), collection: namespace.slice(dot + 1) };
 }
 
@@ -134,7 +134,7 @@ function firstOf(text: string, delimiters: string[]): number {
   let first = text.length;
   for (const delimiter of delimiters) {
     const at = text.indexOf(delimiter);
-    if (at >= 0) first = Math.min(first, at);
+    if (at !== -1) first = Math.min(first, at);
   }
   return first;
 }

@@ -22,10 +22,10 @@ export function framesOf(error: object): Frames {
 
 /** The frames of whoever calls this. */
 export function captureFrames(): Frames {
-  const here = { stack: '' };
+  const here = {} as { stack: string };
   Error.captureStackTrace(here, captureFrames);
   // Without a message the first line is one line.
-  return () => here.stack.replace(/^.*/, '');
+  return () => here.stack.replace(/.*/, '');
 }
 
 /** Sets the stack. The first line shows the message as it is when the stack is read. */

@@ -82,12 +82,11 @@ function fillTemplate(template: string, context: MessageContext): string {
 function toText(value: unknown): string {
   // Unknown, or hidden.
   if (value === undefined) return '';
-  if (typeof value === 'symbol' || value === null) return String(value);
-  if (typeof value !== 'object') return `${value as number}`;
+  if (value === null) return 'null';
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
   const { toString } = value as { toString?: unknown };
   const hasText = typeof toString === 'function' && toString !== Object.prototype.toString;
-  // An object's own string: ObjectId, Decimal128, Buffer and the like.
+  // A string of its own: a number, an ObjectId, Decimal128, Buffer and the like.
   return hasText && !Array.isArray(value) && !(value instanceof Map)
     ? (toString as () => string).call(value)
     : JSON.stringify(value, toPlain);
