@@ -30,7 +30,7 @@ const RUN_ONCE = [
   '/__tests__/examples/(embedded-mongodb|express-form-command).test',
 ];
 
-/** Of the server, the driver, the command and the examples, whichever major runs: on both with ALL_CASES. */
+/** Mostly of the server, the driver, the compiler, the command and the examples: on both with ALL_CASES. */
 const ON_BOTH_IN_CI = [
   '/__tests__/audit/audit-(agrees|large).test',
   '/__tests__/check/check-unique-oracle.test',
@@ -38,6 +38,7 @@ const ON_BOTH_IN_CI = [
   '/__tests__/convert/(hostile|one-element).test',
   '/__tests__/documents/snippets.test',
   '/__tests__/examples/(express-form|services).test',
+  '/__tests__/types.test',
   '/__tests__/upsert/(bounded-work|upsert-large).test',
 ];
 const LEFT_OUT = process.env['ALL_CASES'] === '1' ? RUN_ONCE : [...RUN_ONCE, ...ON_BOTH_IN_CI];
