@@ -88,7 +88,11 @@ describe('the current time', () => {
 it.each<[string, string[]]>([
   ['nested', ['nested.a', 'nested.deep']],
   ['nested.deep', ['nested.deep.b']],
-  ['sub', ['sub.c', 'sub.in']],
+  ['sub', ['sub.c', 'sub.in', 'sub.deep']],
+  ['sub.in', ['sub.in.d', 'sub.in.e']],
+  ['sub.deep', ['sub.deep.x', 'sub.deep.y']],
+  ['sub.deep.y', ['sub.deep.y.z']],
+  ['list.x', []],
   ['list', []],
   ['map', []],
   ['a', []],
@@ -98,7 +102,11 @@ it.each<[string, string[]]>([
   const schema = schemaOf({
     a: String,
     nested: { a: String, deep: { b: String } },
-    sub: inner({ c: String, in: { d: String } }),
+    sub: inner({
+      c: String,
+      in: { d: String, e: { f: String } },
+      deep: inner({ x: String, y: { z: String } }),
+    }),
     list: [inner({ x: String })],
     map: { type: Map, of: String },
     nested2: { z: String },

@@ -252,6 +252,31 @@ describe.each(UPSERTS)('%s', (_, upsert) => {
     expect(await Person.collection.findOne()).toMatchObject({ n: { im: '1' } });
   });
 
+  it.each<[string, (inner: object) => object, (value: Doc) => Doc]>([
+    ['the document', (inner) => ({ in: inner }), (value) => ({ in: value })],
+    [
+      'a subdocument',
+      (inner) => ({ sub: new Schema({ in: inner }, { _id: false }) }),
+      (value) => ({ sub: { in: value } }),
+    ],
+    [
+      'a subdocument of a nested object',
+      (inner) => ({ n: { sub: new Schema({ in: inner }, { _id: false }) } }),
+      (value) => ({ n: { sub: { in: value } } }),
+    ],
+  ])(
+    'removes what an object beside an immutable path does not have, in %s',
+    async (__, definition, at) => {
+      const inner = { im: { type: String, immutable: true }, a: String, b: String };
+      const Person = await compile(
+        new Schema({ email, ...definition(inner) }) as unknown as Schema,
+      );
+      await upsert(Person, { email: 'a', ...at({ im: '1', a: '1', b: '1' }) });
+      await upsert(Person, { email: 'a', ...at({ im: '2', a: '2' }) });
+      expect(withoutIds(await Person.collection.findOne())).toEqual(at({ im: '1', a: '2' }));
+    },
+  );
+
   it("sets no immutable path of an existing document, also where strict is 'throw'", async () => {
     const id = { type: Schema.Types.ObjectId, immutable: true };
     const schema = new Schema(

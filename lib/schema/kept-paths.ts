@@ -1,6 +1,6 @@
 /** The paths that never change once they are written, and the names of the timestamps. Pure. */
 import type { AnyModel, AnySchema, PathType } from '../mongoose-internals';
-import { findPathType } from './path';
+import { findPathType, prefixesOf } from './path';
 import { findShardKey } from './shard-key';
 
 const cache = new WeakMap<AnySchema, Set<string>>();
@@ -67,13 +67,21 @@ export function currentTimeOf({ schema, base }: AnyModel): unknown {
 
 /** The paths directly below a nested object or a subdocument. A Map counts as one path. */
 export function pathsBelow(schema: AnySchema, path: string): string[] {
-  const type = findPathType(schema, path);
-  const below =
-    type?.schema && type.instance !== 'Array'
-      ? Object.keys(type.schema.paths)
-      : Object.keys(schema.paths)
-          .filter((other) => other.startsWith(`${path}.`))
-          .map((other) => other.slice(path.length + 1));
-  const names = below.map((one) => (one.split('.') as [string])[0]).filter((name) => name !== '$*');
+  const names = declaredBelow(schema, path)
+    .map((one) => (one.split('.') as [string])[0])
+    .filter((name) => name !== '$*');
   return [...new Set(names)].map((name) => `${path}.${name}`);
+}
+
+/** What is declared below the path. Only a subdocument's own schema knows the paths inside it. */
+function declaredBelow(schema: AnySchema, path: string): string[] {
+  for (const prefix of prefixesOf(path)) {
+    const type = findPathType(schema, prefix);
+    if (type?.schema === undefined || type.instance === 'Array') continue;
+    if (prefix === path) return Object.keys(type.schema.paths);
+    return declaredBelow(type.schema, path.slice(prefix.length + 1));
+  }
+  return Object.keys(schema.paths)
+    .filter((other) => other.startsWith(`${path}.`))
+    .map((other) => other.slice(path.length + 1));
 }

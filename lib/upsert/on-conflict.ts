@@ -135,7 +135,7 @@ function checkPath(model: AnyModel, path: string): void {
 }
 
 function isKnown(schema: AnySchema, path: string): boolean {
-  if (schema.options.strict === false || path === schema.options.versionKey) return true;
+  if (schema.options.strict === false) return true;
   // Positions in an array, such as `list.0` and `list.$[]`, are accepted by isOpen().
   const types = prefixesOf(path).map((prefix) => schema.pathType(prefix));
   return types.at(-1) !== 'adhocOrUndefined' && types.at(-1) !== 'virtual'

@@ -35,7 +35,7 @@ interface VersionOptions {
 function toIsGuarded({
   optimisticConcurrency: option,
 }: VersionOptions): ((path: string) => boolean) | undefined {
-  if (option === undefined || option === false) return undefined;
+  if (!option) return undefined;
   if (option === true) return () => true;
   if (Array.isArray(option)) return (path) => option.some((one) => isRelated(path, one));
   return (path) => !option.exclude.some((one) => isAtOrBelow(path, one));

@@ -1,5 +1,4 @@
 /** Converts paths of a document to the update operators for a document that exists. Pure. */
-import { isAtOrBelow } from '../../schema/path';
 import {
   isPlainObject,
   valueAt,
@@ -46,13 +45,11 @@ export function toOperators(source: UpsertSource): Operators {
 /** Splits an object that contains a kept path into its paths, so that the kept one is not written. */
 function expand(source: UpsertSource, path: string): string[] {
   const { document, isKept, pathsBelow, isNested } = source;
-  const found = valueAt(document, path);
-  const value = found === undefined && isNested(path) ? {} : found;
+  const given = valueAt(document, path);
+  const value = given === undefined && isNested(path) ? {} : given;
   if (isKept(path, false) || !isPlainObject(value)) return [path];
-  const declared = pathsBelow(path);
-  const others = Object.keys(value)
-    .map((key) => `${path}.${key}`)
-    .filter((one) => !declared.some((other) => isAtOrBelow(other, one)));
-  const below = [...declared, ...others].flatMap((one) => expand(source, one));
+  const present = Object.keys(value).map((key) => `${path}.${key}`);
+  const all = new Set([...pathsBelow(path), ...present]);
+  const below = [...all].flatMap((one) => expand(source, one));
   return below.some((one) => isKept(one, true)) ? below : [path];
 }
