@@ -64,7 +64,7 @@ export interface WrittenOnChange {
 }
 
 /** The `updatedAt` of a subdocument that the input does not give. */
-export interface TimeBelow {
+interface TimeBelow {
   path: string;
   /** It is written if a value at or below this path changes. */
   subdocument: string;
