@@ -18,6 +18,7 @@ const update = (more: Partial<Update> = {}): Update => ({
   lockedPaths: ['key', 'n'],
   onUpdate: { $set: { n: 1 } },
   onChange: { times: {} },
+  timesBelow: [],
   usesOperators: false,
   isInsert: IS_INSERT,
   form: 'operators',
@@ -182,7 +183,8 @@ describe('with replace', () => {
     untouched: { $mergeObjects: [string, Doc] };
     changed: { $mergeObjects: [string, Doc] };
   }
-  function sentFor(write: UpsertWrite, byQuery: Operators = {}): Sent {
+  /** `integers` are the paths whose stored type is compared, too. */
+  function sentFor(write: UpsertWrite, byQuery: Operators = {}, integers: string[] = []): Sent {
     const [stage] = buildUpdate(write, byQuery, true) as [
       { $replaceWith: Let<Doc, Cond<Existing>> },
     ];
@@ -191,9 +193,9 @@ describe('with replace', () => {
     expect(isInsert).toBe(IS_INSERT);
     const { vars: existing, in: next } = forExisting.$let;
     const [isEqual, same, changed] = next.$let.in.$cond;
-    expect(isEqual).toEqual({
-      $setEquals: [{ $objectToArray: '$$next' }, { $objectToArray: '$$ROOT' }],
-    });
+    const isSame = { $setEquals: [{ $objectToArray: '$$next' }, { $objectToArray: '$$ROOT' }] };
+    const types = integers.map((path) => ({ $eq: [{ $type: `$${path}` }, 'int'] }));
+    expect(isEqual).toEqual({ $cond: [isSame, { $and: types }, false] });
     expect(same).toBe('$$next');
     return {
       created: (vars['created'] as { $literal: Doc }).$literal,
@@ -222,7 +224,7 @@ describe('with replace', () => {
 
   it('times and version are those that are stored, unless another value changes', () => {
     const onChange = { times: { updatedAt: TIME }, version: '__v' };
-    const sent = sentFor(replace({ kept: [], onChange }));
+    const sent = sentFor(replace({ kept: [], onChange }), {}, ['n']);
     expect(sent.untouched).toEqual({
       $mergeObjects: ['$$replacement', { updatedAt: kept('updatedAt', '$$REMOVE') }],
     });
@@ -234,7 +236,7 @@ describe('with replace', () => {
   });
 
   it('what the query sets is in both, what it sets on insert only in a new one', () => {
-    const sent = sentFor(replace(), { $set: { m: 3, key: 'b' }, $setOnInsert: { i: 4 } });
+    const sent = sentFor(replace(), { $set: { m: 3, key: 'b' }, $setOnInsert: { i: 4 } }, ['m']);
     expect(sent.created).toEqual({ key: 'a', n: 1, m: 3, i: 4 });
     expect(sent.replacement).toEqual({
       key: '$$created.key',
@@ -243,12 +245,15 @@ describe('with replace', () => {
     });
   });
 
-  it.each([[{ 'a.b': 1 }], [{ 'a.b': 1, c: 2 }], [{ $a: 1 }], [{ '': 1 }]])(
-    'names that no expression has are sent as they are: %j',
-    (existing) => {
-      expect(sentFor(replace({ existing })).replacement).toEqual({ $literal: existing });
-    },
-  );
+  it.each<[Doc, string[]?]>([
+    [{ 'a.b': 1 }],
+    [{ 'a.b': 1, c: 2 }, ['c']],
+    [{ $a: 1 }],
+    [{ '': 1 }],
+  ])('names that no expression has are sent as they are: %j', (existing, integers = []) => {
+    const { replacement } = sentFor(replace({ existing }), {}, integers);
+    expect(replacement).toEqual({ $literal: existing });
+  });
 
   it('kept paths are kept inside objects', () => {
     const nested = (own: string, at: string, fields: string[], names: Doc) => ({
@@ -287,9 +292,9 @@ describe('with replace', () => {
         },
       ],
     });
-    const other = sentFor(
-      replace({ inserted: { o: 1 }, existing: { o: 1 }, kept: ['o.x'] }),
-    ).forInsert;
+    const other = sentFor(replace({ inserted: { o: 1 }, existing: { o: 1 }, kept: ['o.x'] }), {}, [
+      'o',
+    ]).forInsert;
     expect(other).toEqual({ $mergeObjects: ['$$created', {}] });
     const whole = sentFor(
       replace({ inserted: { o: { x: 1 } }, existing: {}, kept: ['o', 'o.x'] }),
@@ -416,7 +421,7 @@ describe('the plan of a write', () => {
       key = { key: 'a' },
     } = given;
     const paths = given.paths ?? Object.keys(document);
-    const onInsert = { document, paths, additions: new Map(given.additions) };
+    const onInsert = { document, paths, additions: new Map(given.additions), times: new Map() };
     const { existing } = given;
     const onUpdate = existing === undefined ? onInsert : { ...onInsert, document: existing };
     const target = { document, key, filter: { ...key, __t: 'x' } };
