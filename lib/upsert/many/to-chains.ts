@@ -76,11 +76,7 @@ function toCollator({ locale, numericOrdering = false }: mongo.CollationOptions)
 
 /** `de@collation=phonebook` is `de-u-co-phonebk`. The root's rules for what is no language, as `simple`. */
 function toLanguageTag(locale: string): string {
-  const [language = '', variant] = locale.replaceAll('_', '-').split('@collation=');
-  try {
-    if (Intl.Collator.supportedLocalesOf(language).length === 0) return 'und';
-  } catch {
-    return 'und';
-  }
+  const [language, variant] = locale.replaceAll('_', '-').split('@collation=') as [string, string?];
+  if (Intl.Collator.supportedLocalesOf(language).length === 0) return 'und';
   return variant === 'phonebook' ? `${language}-u-co-phonebk` : language;
 }
