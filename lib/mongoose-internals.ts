@@ -324,8 +324,7 @@ export function listElements(document: AnyDocument): Map<string, AnyDocument> {
   const visit = (prefix: string, entries: Iterable<[unknown, unknown]>, isIn: boolean): void => {
     for (const [name, value] of entries) {
       const path = `${prefix}${String(name)}`;
-      if (Array.isArray(value)) visit(`${path}.`, value.entries(), true);
-      else if (value instanceof Map) visit(`${path}.`, value.entries(), true);
+      if (Array.isArray(value) || value instanceof Map) visit(`${path}.`, value.entries(), true);
       else if (isMongooseDocument(value) && isSubdocument(value)) {
         if (isIn) found.set(path, value);
         else visit(`${path}.`, Object.entries({ ...findStoredValues(value) }), false);

@@ -67,7 +67,9 @@ function findAbsent(model: AnyModel, key: DuplicateKey, missing: string[], write
 /** The schema of the discriminator, if a write on the base model names one. */
 function findWrittenSchema(model: AnyModel, write: Write): AnySchema {
   const schema = model.schema as AnySchema;
-  const parts = findWrittenKeys(write, { [String(findKind(schema)?.key)]: 1 }).flat();
+  const kind = findKind(schema);
+  if (kind === undefined) return schema;
+  const parts = findWrittenKeys(write, { [kind.key]: 1 }).flat();
   const written = Object.values(model.discriminators ?? {}).find((one) =>
     parts.some(({ value }) => value === findKind(one.schema as AnySchema)?.value),
   );

@@ -137,11 +137,9 @@ function toPositions(entries: Entry[]): object {
 }
 
 function toValue({ prepared }: ReadyRow): unknown {
-  const values = Object.values(prepared.key).map(equalTo);
+  const values = Object.values(prepared.key).map(({ $eq }) => $eq);
   return values.length === 1 ? values[0] : values;
 }
-
-const equalTo = (equality: unknown): unknown => (equality as { $eq: unknown }).$eq;
 
 /** A list of values costs the server less than a list of conditions. */
 function toFilter(entries: Entry[]): object {
@@ -150,5 +148,5 @@ function toFilter(entries: Entry[]): object {
   const [path] = keys;
   const isOnePath = keys.length === 1 && filters.every((one) => Object.keys(one).join() === path);
   if (!isOnePath || path === undefined) return { $or: filters };
-  return { [path]: { $in: filters.map((one) => equalTo(one[path])) } };
+  return { [path]: { $in: entries.map(({ row }) => toValue(row)) } };
 }

@@ -47,11 +47,11 @@ async function prepareRows(call: UpsertCall, inputs: unknown[]): Promise<Row[]> 
 const isReady = (row: Row): row is ReadyRow => row.prepared !== undefined;
 
 /**
- * Compares the rows with what is stored, while the batch before is still being sent, unless one may write a
- * document of the other: both have the same conflict target, and no key is in both.
+ * Compares the rows with what is stored, while the batch before is still being sent. Not where one batch may
+ * write a document of the other: where they have several conflict targets, or a key is in both.
  */
 export function compareAhead(call: UpsertCall, before: PreparedBatch, batch: PreparedBatch): void {
-  const ready = [before, batch].flatMap(({ rows }) => rows.filter(isReady));
+  const ready = [before, batch].flatMap(({ chains }) => chains.flat());
   const targets = new Set(ready.map(({ prepared }) => prepared.target.name));
   const isApart = toChains(ready).length === before.chains.length + batch.chains.length;
   if (targets.size > 1 || !isApart) return;

@@ -2,13 +2,12 @@
 import { sameBytesFor, type IsSameValue } from '../../bson/same-value';
 import type { AnyModel } from '../../mongoose-internals';
 import { pathsOf } from '../../write/write';
-import { valueAt, type Fields } from '../prepare/paths-and-values';
+import { valueAt, withValuesOf, type Fields } from '../prepare/paths-and-values';
 import type { UpsertWrite } from '../prepare/plan-write';
 import { isExpressible } from '../send/to-pipeline';
 import type { UpsertOptions } from '../upsert-options';
 import { findStored } from './find-stored';
 import type { ReadyRow } from './send-rows';
-import { toReplaced } from './to-replaced';
 
 /**
  * Sets the outcome of these rows, and `storedId` of the other rows that match a document. To skip a row
@@ -49,7 +48,10 @@ function findPaths(rows: ReadyRow[]): string[] | undefined {
 
 function isStored(write: UpsertWrite, stored: Fields, isSame: IsSameValue): boolean {
   if (write.kind === 'replace') {
-    const entries = Object.entries(toReplaced(write, stored));
+    // As the pipeline of send/build-update.ts leaves the document.
+    const { existing, kept, onChange, isNested } = write;
+    const paths = [...kept, ...Object.keys(onChange.times)];
+    const entries = Object.entries(withValuesOf(existing, stored, paths, isNested));
     return (
       entries.length === Object.keys(stored).length &&
       entries.every(([name, value]) => isSame(value, stored[name]))

@@ -61,8 +61,9 @@ function isCollated(target: UniqueIndex): target is CollatedTarget {
 
 /** Strings as they are: JSON would escape characters that a collation ignores. */
 function toText({ prepared }: KeyedRow): string {
-  const values = Object.values(prepared.key).map((equality) => (equality as { $eq: unknown }).$eq);
-  return values.map((one) => (typeof one === 'string' ? one : toComparable(one))).join(' ');
+  return Object.values(prepared.key)
+    .map(({ $eq: value }) => (typeof value === 'string' ? value : toComparable(value)))
+    .join(' ');
 }
 
 /** Considers all strings equal that the server considers equal, because it ignores finer differences. */

@@ -52,6 +52,29 @@ export function withValueAt(document: Fields, path: string, value: unknown): Fie
   return { ...document, [name]: withValueAt(isPlainObject(child) ? child : {}, below, value) };
 }
 
+/**
+ * A copy of the document with the values that `source` has at these paths, where the object around the path
+ * exists, or `isNested` is true for it.
+ */
+export function withValuesOf(
+  document: Fields,
+  source: Fields,
+  paths: string[],
+  isNested: (path: string) => boolean = () => false,
+): Fields {
+  const hasPlace = (all: Fields, path: string) =>
+    prefixesOf(path)
+      .slice(0, -1)
+      .every((above) => {
+        const object = valueAt(all, above);
+        return isPlainObject(object) || (object === undefined && isNested(above));
+      });
+  return paths.reduce((all, path) => {
+    const value = valueAt(source, path);
+    return value === undefined || !hasPlace(all, path) ? all : withValueAt(all, path, value);
+  }, document);
+}
+
 /** The first name of a path, and the rest. */
 export function splitAtDot(path: string): [name: string, below?: string] {
   const dot = path.indexOf('.');

@@ -2,20 +2,14 @@
 import { sameBytesFor, type IsSameValue } from '../../bson/same-value';
 import type { AnyModel, AnySchema } from '../../mongoose-internals';
 import { keptPathsOf, pathsBelow, type TimestampPaths } from '../../schema/kept-paths';
-import { findPathType, isAtOrBelow, prefixesOf } from '../../schema/path';
+import { findPathType, isAtOrBelow } from '../../schema/path';
 import { pathsOf } from '../../write/write';
 import type { ConflictRule } from '../on-conflict';
 import { isBelowAny, type Changes } from './find-changes';
 import type { UpsertFilter } from './to-filter';
 import { minimize } from './minimize';
 import { findRaisedVersion } from './find-raised-version';
-import {
-  isPlainObject,
-  valueAt,
-  withValueAt,
-  type Fields,
-  type Operators,
-} from './paths-and-values';
+import { valueAt, withValuesOf, type Fields, type Operators } from './paths-and-values';
 import { toOperators } from './to-operators';
 
 export type UpsertWrite = {
@@ -99,9 +93,11 @@ export function planWrite(
   if (rule.kind === 'replace') {
     const isInsert = toIsInsert(key, filter);
     const kept = [...keptPathsOf(schema)];
+    // A kept path that is not stored is new. In the run for a document that exists it counts as stored, so that
+    // middleware has not changed it, and setting the object around it may have removed it.
     const existing = isOneRun
       ? inserted
-      : withShared(withKept(onUpdate.document, inserted, kept), inserted, isSame);
+      : withShared(withValuesOf(onUpdate.document, inserted, kept), inserted, isSame);
     const onChange = toWrittenOnChange({ $set: existing }, existing);
     const lockedPaths = onInsert.paths;
     return { kind: 'replace', inserted, existing, lockedPaths, kept, isNested, isInsert, onChange };
@@ -148,20 +144,6 @@ export function planWrite(
     isInsert: toIsInsert(key, filter),
     form: toForm(dependsOnStored, !isOperators && hasTimes),
   };
-}
-
-/**
- * A kept path that is not stored is new. In the run for a document that exists it counts as stored, so
- * that middleware has not changed it, and setting the object around it may have removed it.
- */
-function withKept(existing: Fields, inserted: Fields, kept: string[]): Fields {
-  const hasParent = (path: string) =>
-    prefixesOf(path)
-      .slice(0, -1)
-      .every((above) => isPlainObject(valueAt(existing, above)));
-  return kept
-    .filter((path) => valueAt(inserted, path) !== undefined && hasParent(path))
-    .reduce((all, path) => withValueAt(all, path, valueAt(inserted, path)), existing);
 }
 
 function toForm(dependsOnStored: boolean, hasTimes: boolean): 'operators' | 'pipeline' | 'either' {

@@ -7,9 +7,11 @@ import type { UniqueIndex } from '../../schema/unique-index';
 import { isBelowAny } from './find-changes';
 import { valueAt, type Fields } from './paths-and-values';
 
+/** Equality on each path of a conflict target. */
+export type Key = Record<string, { $eq: unknown }>;
+
 export interface UpsertFilter {
-  /** Equality on each path of the target. */
-  key: Fields;
+  key: Key;
   /** The key, plus the discriminator key and the partial filter of the target. */
   filter: Fields;
 }
@@ -42,7 +44,7 @@ export function toUpsertFilter(
   return { key, filter: { ...key, ...kind, ...(condition && { $and: [condition] }) } };
 }
 
-function toKey(model: AnyModel, target: UniqueIndex, document: Fields, written: string[]): Fields {
+function toKey(model: AnyModel, target: UniqueIndex, document: Fields, written: string[]): Key {
   const entries = Object.keys(target.keyPattern).map((path) => {
     // A default does not identify a document: every input without a value would find the same one.
     const value = isBelowAny(written, path) ? valueAt(document, path) : undefined;

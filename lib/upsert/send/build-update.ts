@@ -14,7 +14,7 @@ import {
 import type { IsNested, WrittenOnChange, UpsertWrite } from '../prepare/plan-write';
 import { isExpressible, toPipeline, toRaised } from './to-pipeline';
 import { setRestOnInsert } from './set-rest-on-insert';
-import { toTypeChecks } from './stored-value-check';
+import { isPlainName, toTypeChecks } from './stored-value-check';
 
 /** An update as the driver takes it. */
 export type SentUpdate = Operators | object[];
@@ -70,8 +70,7 @@ function withVariable(name: string, value: object, expression: object): object {
 /** The values of `document`, those that it shares with the variable `created` by reference. */
 function toReferences(document: Fields, created: Fields): object {
   const entries = Object.entries(document);
-  // Other names cannot stand in an expression.
-  if (!entries.every(([name]) => /^[^$.][^.]*$/.test(name))) return { $literal: document };
+  if (!entries.every(([name]) => isPlainName(name))) return { $literal: document };
   return Object.fromEntries(
     entries.map(([name, value]) => [
       name,
@@ -104,8 +103,7 @@ function ifChanged(
 function toTypesOf(replacement: Fields, kept: string[], prefix = ''): object[] {
   return Object.entries(replacement).flatMap(([name, value]) => {
     const path = prefix + name;
-    // Other names cannot stand in an expression.
-    if (kept.includes(path) || !/^[^$.][^.]*$/.test(name)) return [];
+    if (kept.includes(path) || !isPlainName(name)) return [];
     const isAbove = isPlainObject(value) && kept.some((one) => isAtOrBelow(one, path));
     return isAbove ? toTypesOf(value, kept, `${path}.`) : toTypeChecks(path, value);
   });

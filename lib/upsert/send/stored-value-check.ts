@@ -38,10 +38,15 @@ function typesOf(stored: unknown, value: unknown): object[] {
   const fields = value instanceof Map ? Object.fromEntries<unknown>(value) : value;
   if (!isPlainObject(fields)) return [];
   return Object.entries(fields)
-    .filter(([name]) => /^[^$.][^.]*$/.test(name))
+    .filter(([name]) => isPlainName(name))
     .flatMap(([name, one]) =>
       typesOf({ $let: { vars: { object: stored }, in: `$$object.${name}` } }, one),
     );
+}
+
+/** In an expression, a name with `$` at its start or a dot has another meaning, and an empty one is an error. */
+export function isPlainName(name: string): boolean {
+  return /^[^$.][^.]*$/.test(name);
 }
 
 /** The BSON type that the driver sends; undefined if the value is not a number. */

@@ -5,7 +5,7 @@
 import { isAtOrBelow } from '../../schema/path';
 import { valueAt, type Fields, type Operators } from '../prepare/paths-and-values';
 import type { UpsertWrite } from '../prepare/plan-write';
-import { toStoredValueCheck } from './stored-value-check';
+import { isPlainName, toStoredValueCheck } from './stored-value-check';
 
 /** The operators that a pipeline can express. An update with any other one is sent as operators. */
 const EXPRESSIBLE = new Set(['$set', '$unset', '$push', '$addToSet', '$setOnInsert']);
@@ -22,10 +22,8 @@ export function isExpressible(operators: Operators): boolean {
   );
 }
 
-/** In an expression, a name that begins with `$` has another meaning, and an empty name is an error. */
 function isPlainPath(path: string): boolean {
-  const names = path.includes('.') ? path.split('.') : [path];
-  return names.every((name) => name !== '' && !name.startsWith('$'));
+  return path.includes('.') ? path.split('.').every(isPlainName) : isPlainName(path);
 }
 
 /**
@@ -41,10 +39,12 @@ export function toPipeline(
   const sent = (path: string, value: unknown) =>
     Object.is(value, valueAt(inserted, path)) ? `$${INSERTED}.${path}` : { $literal: value };
   const changes = toChangeCheck(operators, sent);
-  const ifChanged = (path: string, value: object) => ({ $cond: [changes, value, `$${path}`] });
+  const ifChanged = (path: string, value: object, check = changes) => ({
+    $cond: [check, value, `$${path}`],
+  });
   const below = timesBelow.map(({ path, subdocument, value }) => {
-    const changes = toChangeCheck(within(subdocument, operators), sent);
-    return [path, { $cond: [changes, { $literal: value }, `$${path}`] }] as const;
+    const check = toChangeCheck(within(subdocument, operators), sent);
+    return [path, ifChanged(path, { $literal: value }, check)] as const;
   });
   const values = Object.fromEntries([
     ...entriesOf($set, sent),
